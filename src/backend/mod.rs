@@ -1,0 +1,113 @@
+//! What a storage back-end can do: [`StorageBackend`], its names, values and failures.
+//!
+//! Every method works as one operation of the storage: it happens whole or not at all, and a refusal says why.
+//! The rules are functions in `tests/contract/`, run on every back-end.
+
+pub mod error;
+pub mod model;
+pub mod names;
+pub mod rule;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use error::{Error, Kind, Result, Sent};
+pub use model::{Api, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
+pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
+pub use rule::Rule;
+
+/// One filer, or whatever else holds volumes.
+#[async_trait]
+pub trait StorageBackend: Send + Sync {
+    /// What it can do beyond what every back-end owes. What it declares as lacking answers `Unsupported`.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How it does. Answers at once, whatever the storage does.
+    fn health(&self) -> Health;
+
+    /// Forgets what it remembers of the storage; the next read asks again.
+    fn refresh(&self);
+
+    /// Every active, usable volume, by name. Restricted, root and node volumes are not among them.
+    async fn volumes(&self) -> Result<Vec<Arc<Volume>>>;
+
+    /// One volume. `NotFound` also for those that [`volumes`](Self::volumes) leaves out.
+    async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>>;
+
+    /// Creates a volume. `Exists`, `Invalid` (a bad or missing field, which the message names).
+    async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>>;
+
+    /// The closest thing to a delete that the storage has: afterwards the volume is not listed and not found.
+    async fn restrict_volume(&self, volume: &VolumeName) -> Result<()>;
+
+    /// Changes the given settings, all or none. `NotFound`, `Invalid`.
+    async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()>;
+
+    /// A new volume from a snapshot, with these settings in place of the source's. The source is checked first:
+    /// `NotFound` (volume or snapshot), then `Exists` (the new name).
+    async fn clone_volume(
+        &self,
+        new: &VolumeName,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        settings: &Settings,
+    ) -> Result<Arc<Volume>>;
+
+    /// The volume becomes what the snapshot holds. `InUse` if newer snapshots would be lost and are to be kept.
+    async fn rollback_volume(&self, volume: &VolumeName, snapshot: &SnapshotName, newer: Newer)
+    -> Result<()>;
+
+    /// The snapshots of a volume, oldest first.
+    async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>>;
+
+    /// One snapshot.
+    async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>>;
+
+    /// Keeps the state of now. `NotFound`, `Exists`, `Invalid`, `TooManySnapshots`.
+    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>>;
+
+    /// Deletes a snapshot. `NotFound`, `InUse`.
+    async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()>;
+
+    /// Gives a snapshot another name. `NotFound`, `Exists`.
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()>;
+
+    /// The host that holds the volume, if any.
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>>;
+
+    /// Takes the volume for a host; again by the same host is a success. `NotFound`, `Locked` by another.
+    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;
+
+    /// Frees the volume if this host holds it; otherwise does nothing, successfully.
+    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;
+
+    /// Every export policy, by name.
+    async fn policies(&self) -> Result<Vec<Arc<Policy>>>;
+
+    /// One export policy. One without rules is not the same as none.
+    async fn get_policy(&self, policy: &PolicyName) -> Result<Arc<Policy>>;
+
+    /// Creates a policy with these rules. `Exists`.
+    async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>>;
+
+    /// Removes a policy; its name is free again. `NotFound`, `InUse` by a volume.
+    async fn remove_policy(&self, policy: &PolicyName) -> Result<()>;
+
+    /// Puts a policy in force on a volume. `NotFound` (volume), `Invalid` (policy).
+    async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()>;
+
+    /// Adds a rule at the end unless the policy has it. `NotFound` (policy).
+    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()>;
+
+    /// Removes a rule if the policy has it. `NotFound` (policy).
+    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()>;
+
+    /// Puts the rules of a policy in this order; those not named keep their order, at the end. `NotFound` (policy).
+    async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()>;
+}

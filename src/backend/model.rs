@@ -1,0 +1,170 @@
+//! The values that back-ends and the tree exchange.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use super::names::{AggregateName, Identity, PolicyName, SnapshotName, VolumeName};
+use super::rule::Rule;
+
+/// What of a volume can be changed. As a patch, `None` leaves a field alone; in a [`Volume`], `None` means
+/// that the back-end does not have it. An empty text is an unset one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Size in bytes.
+    pub size_total: Option<u64>,
+    /// Share of the size set aside for snapshots, in percent.
+    pub percentage_snapshot_reserve: Option<u64>,
+    /// Whether the data is compressed in the background.
+    pub compression_enabled: Option<bool>,
+    /// Whether the data is compressed while it is written.
+    pub inline_compression: Option<bool>,
+    /// Name of the caching policy; empty: none.
+    pub caching_policy: Option<String>,
+    /// Whether the volume grows by itself.
+    pub autosize_enabled: Option<bool>,
+    /// Size in bytes up to which it grows by itself.
+    pub max_autosize: Option<u64>,
+    /// Where clients see it; empty: not mounted in the filer's namespace.
+    pub junction_path: Option<String>,
+    /// Free text.
+    pub comment: Option<String>,
+    /// Whether `rmdir` of the volume is refused.
+    pub protect: Option<bool>,
+    /// The export policy in force.
+    pub active_policy_name: Option<PolicyName>,
+}
+
+impl Settings {
+    /// These settings, with those of `over` in their place where it has any.
+    pub fn overlaid(mut self, over: &Settings) -> Settings {
+        macro_rules! take {
+            ($field:ident) => {
+                if over.$field.is_some() {
+                    self.$field.clone_from(&over.$field);
+                }
+            };
+        }
+        take!(size_total);
+        take!(percentage_snapshot_reserve);
+        take!(compression_enabled);
+        take!(inline_compression);
+        take!(caching_policy);
+        take!(autosize_enabled);
+        take!(max_autosize);
+        take!(junction_path);
+        take!(comment);
+        take!(protect);
+        take!(active_policy_name);
+        self
+    }
+
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        *self == Settings::default()
+    }
+}
+
+/// What a volume is created with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewVolume {
+    /// Its settings; the back-end chooses what is not given, or refuses if it must be.
+    pub settings: Settings,
+    /// The aggregate that holds it; the back-end chooses if not given.
+    pub aggregate_name: Option<AggregateName>,
+}
+
+/// A volume as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Unique on its back-end.
+    pub name: VolumeName,
+    /// The storage's own identifier; never used again.
+    pub uuid: String,
+    /// Derived from `uuid`.
+    pub identity: Identity,
+    /// `online` and the like.
+    pub state: Option<String>,
+    /// What can be changed.
+    pub settings: Settings,
+    /// Bytes in use.
+    pub size_used: u64,
+    /// Share of the snapshot reserve in use, in percent; may exceed 100.
+    pub percentage_snapshot_reserve_used: Option<u64>,
+    /// The address that clients mount from.
+    pub filer_address: String,
+    /// The aggregate that holds it.
+    pub aggregate_name: Option<AggregateName>,
+    /// When it was created.
+    pub creation_time: Option<SystemTime>,
+    /// Fields that only this back-end knows.
+    pub extra: Map<String, Value>,
+}
+
+/// A snapshot as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Unique in its volume.
+    pub name: SnapshotName,
+    /// Tells it from any other of its name.
+    pub identity: Identity,
+    /// When it was created.
+    pub creation_time: Option<SystemTime>,
+    /// KiB that only the snapshot holds.
+    pub size_kbytes: Option<u64>,
+    /// Fields that only this back-end knows.
+    pub extra: Map<String, Value>,
+}
+
+/// An export policy with its rules, in the order in which they are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Unique on its back-end.
+    pub name: PolicyName,
+    /// Tells it from any other of its name.
+    pub identity: Identity,
+    /// Who may mount.
+    pub rules: Vec<Rule>,
+}
+
+/// What a rollback does with the snapshots newer than its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newer {
+    /// Refuse if there are any.
+    Keep,
+    /// Destroy them.
+    Discard,
+}
+
+/// What a back-end can do beyond the operations that every one owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It keeps admin locks itself.
+    pub locks: bool,
+    /// It keeps the `protect` mark itself.
+    pub protect: bool,
+    /// It keeps comments itself.
+    pub comments: bool,
+}
+
+/// How an endpoint does, known without asking it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it answers.
+    pub api: Api,
+    /// How long its last answer took.
+    pub latency: Option<Duration>,
+    /// How old the oldest remembered answer is.
+    pub cache_age: Option<Duration>,
+}
+
+/// Whether an endpoint answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// It does.
+    Ok,
+    /// Some calls fail.
+    Degraded,
+    /// It does not.
+    Down,
+}
