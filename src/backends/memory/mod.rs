@@ -1,0 +1,178 @@
+//! A filer in memory: for first tries, and the reference model of the contract.
+
+mod load;
+mod policies;
+mod snapshots;
+mod state;
+mod volumes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::RwLock;
+
+use crate::backend::{
+    Api, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
+    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+};
+
+pub use load::{Content, Generate};
+use state::State;
+
+/// Names follow the volume grammar everywhere; values are kept as written.
+pub struct Memory {
+    state: RwLock<State>,
+}
+
+impl Memory {
+    /// An empty filer.
+    pub fn new() -> Memory {
+        Memory { state: RwLock::new(State::default()) }
+    }
+
+    /// A filer with this content.
+    pub fn with(content: Content) -> Result<Memory> {
+        Ok(Memory { state: RwLock::new(content.into_state()?) })
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new()
+    }
+}
+
+#[async_trait]
+impl StorageBackend for Memory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { locks: false, protect: false, comments: true }
+    }
+
+    fn health(&self) -> Health {
+        Health { api: Api::Ok, latency: None, cache_age: None }
+    }
+
+    fn refresh(&self) {}
+
+    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+        Ok(self.state.read().volumes())
+    }
+
+    async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
+        self.state.read().volume(volume).map(|held| held.record.clone())
+    }
+
+    async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
+        self.state.write().create_volume(volume, new)
+    }
+
+    async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
+        self.state.write().restrict_volume(volume)
+    }
+
+    async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
+        self.state.write().patch_volume(volume, settings)
+    }
+
+    async fn clone_volume(
+        &self,
+        new: &VolumeName,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        settings: &Settings,
+    ) -> Result<Arc<Volume>> {
+        self.state.write().clone_volume(new, volume, snapshot, settings)
+    }
+
+    async fn rollback_volume(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        newer: Newer,
+    ) -> Result<()> {
+        self.state.write().rollback_volume(volume, snapshot, newer)
+    }
+
+    async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
+        Ok(self.state.read().volume(volume)?.snapshots())
+    }
+
+    async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+        self.state.read().volume(volume)?.snapshot(snapshot).map(|kept| kept.record.clone())
+    }
+
+    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+        self.state.write().create_snapshot(volume, snapshot)
+    }
+
+    async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
+        self.state.write().volume_mut(volume)?.delete_snapshot(snapshot)
+    }
+
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()> {
+        self.state.write().volume_mut(volume)?.rename_snapshot(from, to)
+    }
+
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+        self.no_locks(volume).map(|()| None)
+    }
+
+    async fn create_lock(&self, volume: &VolumeName, _host: &HostName) -> Result<()> {
+        self.no_locks(volume)
+    }
+
+    async fn remove_lock(&self, volume: &VolumeName, _host: &HostName) -> Result<()> {
+        self.no_locks(volume)
+    }
+
+    async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
+        Ok(self.state.read().policies())
+    }
+
+    async fn get_policy(&self, policy: &PolicyName) -> Result<Arc<Policy>> {
+        self.state.read().policy(policy).cloned()
+    }
+
+    async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
+        self.state.write().create_policy(policy, rules)
+    }
+
+    async fn remove_policy(&self, policy: &PolicyName) -> Result<()> {
+        self.state.write().remove_policy(policy)
+    }
+
+    async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
+        let settings = Settings { active_policy_name: Some(policy.clone()), ..Settings::default() };
+        self.state.write().patch_volume(volume, &settings)
+    }
+
+    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
+        self.state.write().change_rules(policy, |rules| {
+            if !rules.contains(rule) {
+                rules.push(rule.clone());
+            }
+        })
+    }
+
+    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
+        self.state.write().change_rules(policy, |rules| rules.retain(|kept| kept != rule))
+    }
+
+    async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
+        let place = |rule: &Rule| order.iter().position(|named| named == rule).unwrap_or(order.len());
+        self.state.write().change_rules(policy, |rules| rules.sort_by_key(place))
+    }
+}
+
+impl Memory {
+    /// Admin locks live in the registry: see `Capabilities::locks`.
+    fn no_locks(&self, volume: &VolumeName) -> Result<()> {
+        self.state.read().volume(volume)?;
+        Err(Error::unsupported("keep locks"))
+    }
+}

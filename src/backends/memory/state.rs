@@ -1,0 +1,128 @@
+//! What the filer holds, and how its sizes follow from it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::backend::{AggregateName, Identity, Policy, PolicyName, Snapshot, Volume, VolumeName};
+
+/// Everything on the filer.
+pub(super) struct State {
+    pub volumes: BTreeMap<VolumeName, Held>,
+    pub policies: BTreeMap<PolicyName, Arc<Policy>>,
+    /// Which volume is mounted at a junction path.
+    pub junctions: HashMap<String, VolumeName>,
+    /// Where new volumes go, by free space.
+    pub aggregates: Vec<Aggregate>,
+    /// Told apart by run and number: an identity is never used again.
+    run: Option<Uuid>,
+    born: u64,
+}
+
+/// Disks that hold volumes.
+pub(super) struct Aggregate {
+    pub name: AggregateName,
+    pub size_available: u64,
+}
+
+/// A volume and its snapshots, oldest first.
+pub(super) struct Held {
+    pub record: Arc<Volume>,
+    pub snapshots: Vec<Kept>,
+    /// Bytes of live data. The sizes in the records follow from these.
+    pub data: u64,
+}
+
+/// A snapshot and what it keeps.
+pub(super) struct Kept {
+    pub record: Arc<Snapshot>,
+    /// Bytes of data the volume held when it was taken.
+    pub data: u64,
+    /// KiB of its own, whatever the volume does.
+    pub own_kbytes: u64,
+}
+
+impl Default for State {
+    fn default() -> State {
+        let name = AggregateName::new("aggr1").expect("a good name");
+        State {
+            volumes: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            junctions: HashMap::new(),
+            aggregates: vec![Aggregate { name, size_available: i64::MAX as u64 }],
+            run: Some(Uuid::new_v4()),
+            born: 0,
+        }
+    }
+}
+
+impl State {
+    /// While content is loaded, identities depend on it alone, so that inode numbers survive a restart.
+    pub fn loading() -> State {
+        State { run: None, ..State::default() }
+    }
+
+    /// From now on, new objects are new in every run.
+    pub fn loaded(mut self) -> State {
+        self.run = Some(Uuid::new_v4());
+        self
+    }
+
+    /// A uuid for a new object of this kind and name.
+    pub fn new_uuid(&mut self, kind: &str, name: &str) -> Uuid {
+        match self.run {
+            Some(_) => Uuid::new_v4(),
+            None => Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{kind}/{name}").as_bytes()),
+        }
+    }
+
+    /// An identity for a new object of this kind and name.
+    pub fn new_identity(&mut self, kind: &str, name: &str) -> Identity {
+        self.born += 1;
+        match self.run {
+            Some(run) => Identity::of(&[&run.to_string(), &self.born.to_string()]),
+            None => Identity::of(&[kind, name]),
+        }
+    }
+}
+
+impl Held {
+    /// Brings the sizes in the records in line with the data.
+    ///
+    /// A snapshot holds what has changed since, and its own bookkeeping; what does not fit into the snapshot
+    /// reserve counts as used space of the volume.
+    pub fn settle(&mut self) {
+        for kept in &mut self.snapshots {
+            let size = kept.own_kbytes + kept.data.abs_diff(self.data) / 1024;
+            if kept.record.size_kbytes != Some(size) {
+                Arc::make_mut(&mut kept.record).size_kbytes = Some(size);
+            }
+        }
+        let (used, reserve_used) = (self.data.saturating_add(self.spill()), self.reserve_used());
+        let record = Arc::make_mut(&mut self.record);
+        record.size_used = used;
+        record.percentage_snapshot_reserve_used = Some(reserve_used);
+    }
+
+    /// Bytes of snapshots beyond the reserve.
+    pub fn spill(&self) -> u64 {
+        self.snapshot_bytes().saturating_sub(self.reserve())
+    }
+
+    fn snapshot_bytes(&self) -> u64 {
+        self.snapshots.iter().filter_map(|kept| kept.record.size_kbytes).sum::<u64>() * 1024
+    }
+
+    fn reserve(&self) -> u64 {
+        let settings = &self.record.settings;
+        let share = u128::from(settings.percentage_snapshot_reserve.unwrap_or(0));
+        let bytes = u128::from(settings.size_total.unwrap_or(0)) * share / 100;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    fn reserve_used(&self) -> u64 {
+        let share = u128::from(self.snapshot_bytes()) * 100 / u128::from(self.reserve().max(1));
+        if self.reserve() == 0 { 0 } else { u64::try_from(share).unwrap_or(u64::MAX) }
+    }
+}
