@@ -1,0 +1,204 @@
+//! Directories: look up, list, make, remove, rename.
+
+use std::sync::Arc;
+
+use super::inodes::Node;
+use super::listing::{Entry, Listing};
+use super::place::{Object, Place};
+use super::table::{Caller, Member, Members, Row};
+use super::{Attributes, Done, Tree, gone};
+use crate::backend::names::NAME_BYTES;
+use crate::backend::{Error, Kind, Result};
+
+impl Tree {
+    /// A name in a directory. The kernel remembers what it is told here.
+    pub async fn lookup(&self, dir: u64, name: &[u8], caller: &Caller) -> Result<Attributes> {
+        let dir = self.inodes.get(dir)?;
+        let name =
+            std::str::from_utf8(name).map_err(|_| Error::not_found("no name here is other than UTF-8"))?;
+        if name.len() > NAME_BYTES {
+            return Err(too_long(name));
+        }
+        if let Some(row) = dir.row.child(name) {
+            let node = Node::new(dir.place.clone(), row);
+            let stat = self.stat(&node, caller).await?;
+            self.inodes.remember(&node);
+            return Ok(self.attributes(&node, stat));
+        }
+        let members = dir.row.members().ok_or_else(gone)?;
+        Ok(self.found(members.find(&dir.place, name).await?))
+    }
+
+    /// A number to read a directory with.
+    pub fn opendir(&self, dir: u64) -> Result<u64> {
+        self.inodes.get(dir).map(|_| self.handles.number())
+    }
+
+    /// The directory as it was when its beginning was read through this handle.
+    pub async fn listing(&self, dir: u64, handle: u64, offset: u64, caller: &Caller) -> Result<Arc<Listing>> {
+        if let Some(listing) = self.handles.listing(handle).filter(|_| offset > 0) {
+            return Ok(listing);
+        }
+        let listing = Arc::new(self.list(&*self.inodes.get(dir)?, caller).await?);
+        self.handles.set_listing(handle, listing.clone());
+        Ok(listing)
+    }
+
+    /// Done with a directory.
+    pub fn releasedir(&self, handle: u64) {
+        self.handles.close_dir(handle);
+    }
+
+    async fn list(&self, dir: &Node, caller: &Caller) -> Result<Listing> {
+        let mut entries = Vec::new();
+        for row in dir.row.rows().iter().filter(|row| !(self.shared.options.hide_ctl && row.name == ".ctl")) {
+            let node = Node::new(dir.place.clone(), row);
+            // What an object does not have is not listed.
+            match self.stat(&node, caller).await {
+                Ok(stat) => entries.push(Entry { name: row.name.to_owned(), node, stat }),
+                Err(error) if error.kind() == Kind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(members) = dir.row.members() {
+            let list = members.list(&dir.place).await?;
+            entries.extend(list.into_iter().map(|m| Entry {
+                name: m.name,
+                node: Node::new(m.place, m.row),
+                stat: m.stat,
+            }));
+        } else {
+            dir.place.stat().await?;
+        }
+        Ok(Listing::new(dir.ino, entries))
+    }
+
+    /// mkdir: the one way to create an object.
+    pub async fn mkdir(&self, dir: u64, name: &[u8]) -> Result<(Attributes, Done)> {
+        let dir = self.inodes.get(dir)?;
+        let name = new_name(name)?;
+        let members = collection(&dir, name, "created")?;
+        let member = members.make(&dir.place, name).await?;
+        Ok((self.found(member), Done { changed: true, stale: self.stale(&dir.place, dir.row) }))
+    }
+
+    /// rmdir: the one way to remove an object.
+    pub async fn rmdir(&self, dir: u64, name: &[u8]) -> Result<Done> {
+        let dir = self.inodes.get(dir)?;
+        let name = std::str::from_utf8(name).map_err(|_| gone())?;
+        if dir.row.child(name).is_some() {
+            let error =
+                Error::new(Kind::NotPermitted, format!("{name} is a part of the tree and cannot be removed"));
+            return Err(error.hint("rmdir takes volumes, snapshots, policies and staged volumes"));
+        }
+        let members = collection(&dir, name, "removed")?;
+        members.remove(&dir.place, name).await?;
+        Ok(Done { changed: true, stale: self.stale(&dir.place, dir.row) })
+    }
+
+    /// rename(2): of a snapshot in its volume, and of a staged volume into `volumes/`.
+    pub async fn rename(&self, dir: u64, name: &[u8], to: u64, new: &[u8]) -> Result<Done> {
+        let (dir, to) = (self.inodes.get(dir)?, self.inodes.get(to)?);
+        let name = std::str::from_utf8(name).map_err(|_| gone())?;
+        let new = new_name(new)?;
+        if dir.row.child(name).is_some() {
+            let error =
+                Error::new(Kind::NotPermitted, format!("{name} is a part of the tree and cannot be renamed"));
+            return Err(error.hint("to change a value, write it to its file"));
+        }
+        let members = collection(&dir, name, "renamed")?;
+        members.rename(&dir.place, name, &to.place, to.row, new).await?;
+        self.renamed_snapshot(&dir.place, name, new);
+        Ok(Done { changed: true, stale: self.stale(&dir.place, dir.row) })
+    }
+
+    /// unlink: never, so that `rm -rf` does nothing.
+    pub fn unlink(&self, dir: u64, name: &[u8]) -> Error {
+        let name = String::from_utf8_lossy(name);
+        let error = Error::new(
+            Kind::NotPermitted,
+            format!("{name} cannot be unlinked: files are parts of their object"),
+        );
+        let hint = match (&*name, self.inodes.get(dir)) {
+            ("lock", _) => "to free a lock: echo > lock (our own), echo -HOST > lock (another's)",
+            ("rules", _) => "to empty the list: echo none > rules",
+            (_, Ok(dir)) if dir.row.name == "junctions" => {
+                "to unmount a volume: echo > volumes/V/junction_path"
+            }
+            (_, Ok(dir)) if matches!(dir.place.object, Object::Volume(..)) => {
+                "to change a value, write it; to restrict the volume: rmdir volumes/V"
+            }
+            (_, Ok(dir)) if matches!(dir.place.object, Object::Snapshot(..)) => {
+                "to delete a snapshot: rmdir snapshots/S"
+            }
+            _ => "to remove an object: rmdir",
+        };
+        error.hint(hint)
+    }
+
+    /// create, mknod, symlink, link: nothing but interface files lives here.
+    pub fn create(&self, dir: u64, name: &[u8]) -> Error {
+        let name = String::from_utf8_lossy(name);
+        let error = Error::new(
+            Kind::NotPermitted,
+            format!("{name:?} cannot be created: files here are parts of their object"),
+        );
+        match self.inodes.get(dir) {
+            Ok(dir) if dir.row.members().is_some() => {
+                error.hint(format!("objects are created with mkdir: mkdir {name}"))
+            }
+            _ => error.hint("ls shows the files that there are"),
+        }
+    }
+
+    fn found(&self, member: Member) -> Attributes {
+        let node = Node::new(member.place, member.row);
+        self.inodes.remember(&node);
+        self.attributes(&node, member.stat)
+    }
+
+    fn renamed_snapshot(&self, place: &Place, name: &str, new: &str) {
+        if let Object::Volume(_, volume) = &place.object
+            && let (Some(from), Some(to)) =
+                (super::nodes::snapshot::named(name), super::nodes::snapshot::named(new))
+        {
+            self.inodes.rename_snapshot(volume.identity, &from, &to);
+        }
+    }
+}
+
+/// The members of a directory in which names can be given and taken.
+fn collection<'a>(dir: &'a Node, name: &str, what: &str) -> Result<&'a dyn Members> {
+    dir.row.members().ok_or_else(|| {
+        let error = Error::new(
+            Kind::NotPermitted,
+            format!("{name:?} cannot be {what}: this directory has fixed files"),
+        );
+        error.hint("objects live in volumes/ staging/ snapshots/ policies/")
+    })
+}
+
+/// A name that shall be given: checked as far as every collection wants it.
+fn new_name(name: &[u8]) -> Result<&str> {
+    let text = std::str::from_utf8(name).map_err(|e| {
+        Error::invalid("the name is not UTF-8", &String::from_utf8_lossy(name), e.valid_up_to())
+    })?;
+    if text.len() > NAME_BYTES {
+        return Err(too_long(text));
+    }
+    if text.starts_with('.') {
+        let error = Error::invalid("a name that begins with . looks like a tool's own file", text, 0);
+        return Err(error.hint("write %2E for a leading . that is meant"));
+    }
+    Ok(text)
+}
+
+fn too_long(name: &str) -> Error {
+    let error = Error::new(Kind::NameTooLong, format!("the name is {} bytes long", name.len()));
+    error.hint(format!("accepted: up to {NAME_BYTES} bytes as a file name"))
+}
+
+/// Whether a row's directory is the one of this row.
+pub(super) fn is_row(row: &'static Row, other: &'static Row) -> bool {
+    std::ptr::eq(row, other)
+}

@@ -1,0 +1,188 @@
+//! Open, read, write, close: when what is written is applied.
+
+use std::sync::Arc;
+
+use super::handles::Handle;
+use super::table::{Caller, Change, File, List, Node as Is, Write};
+use super::writes::{Form, Staged, Writing};
+use super::{Done, Tree, gone, values};
+use crate::backend::{Error, Kind, Result};
+
+impl Tree {
+    /// Opens a file. Emptying it by `O_TRUNC` is no change.
+    pub fn open(&self, ino: u64, append: bool, truncated: bool, caller: &Caller) -> Result<u64> {
+        Ok(self.handles.open(self.inodes.get(ino)?, caller.pid, append, truncated))
+    }
+
+    /// Reads from a file: the text as it was when its beginning was read.
+    pub async fn read(
+        &self,
+        ino: u64,
+        handle: u64,
+        offset: u64,
+        size: u32,
+        caller: &Caller,
+    ) -> Result<Vec<u8>> {
+        let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        let kept = if offset == 0 { None } else { handle.text.lock().clone() };
+        let text = match kept {
+            Some(text) => text,
+            None => {
+                let shown = file(&handle)?.show(&handle.node.place, caller).await?.ok_or_else(gone)?;
+                let text: Arc<str> = shown.into();
+                *handle.text.lock() = Some(text.clone());
+                text
+            }
+        };
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+        let to = from.saturating_add(size as usize).min(text.len());
+        Ok(text.as_bytes()[from..to].to_vec())
+    }
+
+    /// Writes to a file.
+    pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
+        let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        let file = file(&handle)?;
+        let one_value = matches!(file, File::Scalar(_));
+        let form = Form { limit: file.limit(), one_value, append: handle.append };
+        let mut writing = handle.writing.lock().await;
+        let written = match writing.stage(form, offset, data) {
+            Ok(staged) => match file {
+                File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
+                File::Scalar(file) => {
+                    write_whole(&**file, values::value, &handle, &mut writing, staged).await
+                }
+                File::Keyed(file) => write_whole(&**file, values::utf8, &handle, &mut writing, staged).await,
+                File::List(list) => write_lines(&**list, &handle, &mut writing, staged).await,
+            },
+            Err(error) => Err(error),
+        };
+        let changed = written.inspect_err(|_| writing.refuse())?;
+        Ok(self.done(&handle, changed))
+    }
+
+    /// Closes one descriptor of a file: applies what waited for its newline. A list that was emptied comes
+    /// down to the lines that came, unless `still_open` says that the process that opened the file, or the
+    /// one that closes it, has the path open yet: then more lines may come.
+    pub async fn flush(
+        &self,
+        ino: u64,
+        handle: u64,
+        caller: &Caller,
+        still_open: impl Fn(u32, &str) -> bool + Send + Sync,
+    ) -> Result<Done> {
+        let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        let opener = handle.opener;
+        self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
+    }
+
+    /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but a list that
+    /// no close has brought down can be owed here.
+    pub async fn release(&self, handle: u64) -> Result<Done> {
+        match self.handles.close(handle) {
+            Some(handle) => self.finish(&handle, |_| true).await,
+            None => Ok(Done::default()),
+        }
+    }
+
+    async fn finish(&self, handle: &Handle, last: impl Fn(&str) -> bool + Send + Sync) -> Result<Done> {
+        let mut writing = handle.writing.lock().await;
+        let pending = writing.close();
+        let mut changed = false;
+        if !pending.is_empty() {
+            let applied = match file(handle)? {
+                File::ReadOnly(_) => Ok(false),
+                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, handle).await,
+                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, handle).await,
+                File::List(list) => apply_lines(&**list, handle, &mut writing, &pending).await,
+            };
+            changed = applied.inspect_err(|_| writing.failed = true)?;
+        }
+        if let File::List(list) = file(handle)?
+            && let Some(lines) = writing.replacement()
+            && last(&handle.node.path())
+        {
+            changed |= run(list.finish(&handle.node.place, lines).await?).await?;
+            writing.owed = false;
+        }
+        drop(writing);
+        Ok(self.done(handle, changed))
+    }
+
+    fn done(&self, handle: &Handle, changed: bool) -> Done {
+        Done {
+            changed,
+            stale: if changed { self.stale(&handle.node.place, handle.node.row) } else { Vec::new() },
+        }
+    }
+}
+
+/// A scalar or a keyed text: applied once it ends in a newline, checked before.
+async fn write_whole(
+    file: &dyn Write,
+    read: fn(&[u8]) -> Result<&str>,
+    handle: &Handle,
+    writing: &mut Writing,
+    staged: Staged,
+) -> Result<bool> {
+    let text = read(&staged.text)?;
+    if staged.text.ends_with(b"\n") {
+        let changed = apply_whole(file, text, handle).await?;
+        writing.take(staged, 0);
+        return Ok(changed);
+    }
+    file.plan(&handle.node.place, text).await?;
+    let rest = staged.text.len();
+    writing.take(staged, rest);
+    Ok(false)
+}
+
+async fn apply_whole(file: &dyn Write, text: &str, handle: &Handle) -> Result<bool> {
+    run(file.plan(&handle.node.place, text).await?).await
+}
+
+/// A list: each complete line at once; the beginning of another is checked.
+async fn write_lines(
+    list: &dyn List,
+    handle: &Handle,
+    writing: &mut Writing,
+    staged: Staged,
+) -> Result<bool> {
+    if staged.restarts {
+        writing.named.clear();
+    }
+    let complete = staged.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (lines, begun) = staged.text.split_at(complete);
+    if let Some(line) = values::lines(begun)?.first() {
+        list.check_begun(line)?;
+    }
+    let rest = begun.len();
+    let changed = apply_lines(list, handle, writing, lines).await?;
+    writing.take(staged, rest);
+    Ok(changed)
+}
+
+async fn apply_lines(list: &dyn List, handle: &Handle, writing: &mut Writing, text: &[u8]) -> Result<bool> {
+    let lines = values::lines(text)?;
+    if lines.is_empty() {
+        return Ok(false);
+    }
+    let changed = run(list.plan(&handle.node.place, &lines).await?).await?;
+    writing.named.extend(lines.iter().map(|line| (*line).to_owned()));
+    writing.owed = true;
+    Ok(changed)
+}
+
+async fn run(change: Change) -> Result<bool> {
+    match change {
+        Some(work) => work.await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+fn file(handle: &Handle) -> Result<&File> {
+    match &handle.node.row.node {
+        Is::File(file) => Ok(file),
+        _ => Err(Error::new(Kind::Bug, "a directory was opened as a file")),
+    }
+}

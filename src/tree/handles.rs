@@ -1,0 +1,91 @@
+//! Open files and directories.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::inodes::Node;
+use super::listing::Listing;
+use super::writes::Writing;
+use crate::backend::Result;
+
+/// An open file.
+pub struct Handle {
+    /// What is open.
+    pub node: Arc<Node>,
+    /// The process that opened it.
+    pub opener: u32,
+    /// Writes come one after another, wherever they say they go.
+    pub append: bool,
+    /// The text as it was when reading began at its beginning.
+    pub text: Mutex<Option<Arc<str>>>,
+    /// What is written. The one lock held while a back-end answers: it makes the writes of one open file
+    /// one after another (docs/decisions/0003-one-async-lock.md).
+    pub writing: tokio::sync::Mutex<Writing>,
+}
+
+/// Everything that is open. A handle that is not here was opened from a daemon before this one:
+/// it is made anew from its inode number.
+#[derive(Default)]
+pub struct Handles {
+    next: AtomicU64,
+    files: Mutex<HashMap<u64, Arc<Handle>>>,
+    dirs: Mutex<HashMap<u64, Arc<Listing>>>,
+}
+
+impl Handles {
+    /// Opens a file.
+    pub fn open(&self, node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> u64 {
+        let number = self.number();
+        self.files.lock().insert(number, Handle::new(node, opener, append, truncated));
+        number
+    }
+
+    /// The open file of this number, made anew from its node if it is not known.
+    pub fn file(&self, number: u64, node: impl FnOnce() -> Result<Arc<Node>>) -> Result<Arc<Handle>> {
+        if let Some(handle) = self.files.lock().get(&number) {
+            return Ok(handle.clone());
+        }
+        let handle = Handle::new(node()?, 0, false, false);
+        Ok(self.files.lock().entry(number).or_insert(handle).clone())
+    }
+
+    /// Closes a file, if it is known.
+    pub fn close(&self, number: u64) -> Option<Arc<Handle>> {
+        self.files.lock().remove(&number)
+    }
+
+    /// A number for an open directory. Its listing is made when it is first read.
+    pub fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The listing that an open directory is read from.
+    pub fn listing(&self, number: u64) -> Option<Arc<Listing>> {
+        self.dirs.lock().get(&number).cloned()
+    }
+
+    /// Reads an open directory from this listing from now on.
+    pub fn set_listing(&self, number: u64, listing: Arc<Listing>) {
+        self.dirs.lock().insert(number, listing);
+    }
+
+    /// Closes a directory, if it is known.
+    pub fn close_dir(&self, number: u64) {
+        self.dirs.lock().remove(&number);
+    }
+
+    /// How many files are open.
+    pub fn open_files(&self) -> usize {
+        self.files.lock().len()
+    }
+}
+
+impl Handle {
+    fn new(node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> Arc<Handle> {
+        let writing = tokio::sync::Mutex::new(Writing::new(truncated));
+        Arc::new(Handle { node, opener, append, text: Mutex::new(None), writing })
+    }
+}

@@ -1,0 +1,104 @@
+//! Which node an inode number stands for, as long as the kernel remembers it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::place::{Known, Object, Place};
+use super::table::{Node as Is, Row};
+use crate::backend::{Error, Identity, Kind, Result, SnapshotName};
+
+/// A row of an object.
+pub struct Node {
+    /// The object.
+    pub place: Place,
+    /// The row.
+    pub row: &'static Row,
+    /// Derived from both.
+    pub ino: u64,
+}
+
+impl Node {
+    /// The node of a row of an object.
+    pub fn new(place: Place, row: &'static Row) -> Arc<Node> {
+        let ino = place.ino(row);
+        Arc::new(Node { place, row, ino })
+    }
+
+    /// Its path from the root of the mount.
+    pub fn path(&self) -> String {
+        self.place.path(self.row)
+    }
+}
+
+/// The nodes that the kernel knows. Numbers are derived, so a lost entry is found again by its path;
+/// the counts only say when to forget, and nothing else rests on them.
+pub struct Inodes {
+    nodes: RwLock<HashMap<u64, (Arc<Node>, u64)>>,
+}
+
+impl Inodes {
+    /// Knows the root, for ever.
+    pub fn new(root: Arc<Node>) -> Inodes {
+        Inodes { nodes: RwLock::new(HashMap::from([(root.ino, (root, u64::MAX / 2))])) }
+    }
+
+    /// The node of this number.
+    pub fn get(&self, ino: u64) -> Result<Arc<Node>> {
+        let node = self.nodes.read().get(&ino).map(|(node, _)| node.clone());
+        node.ok_or_else(|| {
+            Error::new(Kind::Replaced, "this file or directory is no longer known; open its path again")
+        })
+    }
+
+    /// The kernel was told of a node once more. What is known of it now replaces what was.
+    pub fn remember(&self, node: &Arc<Node>) {
+        let mut nodes = self.nodes.write();
+        let entry = nodes.entry(node.ino).or_insert_with(|| (node.clone(), 0));
+        entry.0 = node.clone();
+        entry.1 = entry.1.saturating_add(1);
+    }
+
+    /// The kernel has forgotten a node so many times.
+    pub fn forget(&self, ino: u64, times: u64) {
+        let mut nodes = self.nodes.write();
+        if let Some((_, count)) = nodes.get_mut(&ino) {
+            *count = count.saturating_sub(times);
+            if *count == 0 {
+                nodes.remove(&ino);
+            }
+        }
+    }
+
+    /// A snapshot has another name: its nodes stay what they are.
+    pub fn rename_snapshot(&self, volume: Identity, from: &SnapshotName, to: &SnapshotName) {
+        for (node, _) in self.nodes.write().values_mut() {
+            if let Object::Snapshot(endpoint, of, known) = &node.place.object
+                && of.identity == volume
+                && known.name == *from
+            {
+                let known = Known { name: to.clone(), ..known.clone() };
+                let place = node.place.at(Object::Snapshot(endpoint.clone(), of.clone(), known));
+                *node = Node::new(place, node.row);
+            }
+        }
+    }
+
+    /// The directories and links that the kernel knows in those places; of files it remembers nothing.
+    pub fn numbers(&self, which: impl Fn(&Place) -> bool) -> Vec<u64> {
+        let nodes = self.nodes.read();
+        let remembered = nodes.values().filter(|(node, _)| !matches!(node.row.node, Is::File(_)));
+        remembered.filter(|(node, _)| which(&node.place)).map(|(node, _)| node.ino).collect()
+    }
+
+    /// How many nodes are known.
+    pub fn len(&self) -> usize {
+        self.nodes.read().len()
+    }
+
+    /// Whether none is known; the root always is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

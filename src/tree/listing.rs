@@ -1,0 +1,47 @@
+//! A directory as it was when reading it began. Offsets are inode numbers, so that a listing made anew goes
+//! on where another stopped.
+
+use std::sync::Arc;
+
+use super::inodes::Node;
+use super::place::Stat;
+
+/// One name in a directory.
+pub struct Entry {
+    /// Its file name.
+    pub name: String,
+    /// What it stands for.
+    pub node: Arc<Node>,
+    /// Its size.
+    pub stat: Stat,
+}
+
+/// The names of a directory, by inode number.
+pub struct Listing {
+    entries: Vec<Entry>,
+    /// The directory itself, and the one above: the entries before all others.
+    pub dots: [(u64, &'static str); 2],
+}
+
+/// Offsets below this are the dots.
+const DOTS: u64 = 2;
+
+impl Listing {
+    /// A listing of these entries.
+    pub fn new(ino: u64, mut entries: Vec<Entry>) -> Listing {
+        entries.sort_unstable_by_key(|entry| entry.node.ino);
+        Listing { entries, dots: [(ino, "."), (ino, "..")] }
+    }
+
+    /// The dots after this offset, with the offset to go on from.
+    pub fn dots_after(&self, offset: u64) -> impl Iterator<Item = (u64, u64, &'static str)> {
+        let left = self.dots.iter().enumerate().skip(offset.min(DOTS) as usize);
+        left.map(|(at, (ino, name))| (at as u64 + 1, *ino, *name))
+    }
+
+    /// The entries after this offset; each one's inode number is the offset to go on from.
+    pub fn after(&self, offset: u64) -> &[Entry] {
+        let from = self.entries.partition_point(|entry| entry.node.ino <= offset);
+        &self.entries[from..]
+    }
+}

@@ -1,0 +1,183 @@
+//! `volumes/V/`: a volume.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+
+use super::attributes::{POLICY, PolicyInForce};
+use super::config::Config;
+use super::info::VolumeInfo;
+use super::lock::Lock;
+use super::rollback::Rollback;
+use super::snapshot::Snapshots;
+use crate::backend::names::{decoded, encoded};
+use crate::backend::{Error, Kind, NewVolume, Result, Volume, VolumeName};
+use crate::tree::place::{Object, Place, Stat};
+use crate::tree::table::{Caller, Member, Members, Row, Show, none};
+use crate::tree::values::{line, show_time};
+
+/// The directory of a volume.
+pub fn row() -> &'static Row {
+    static ROW: LazyLock<Row> = LazyLock::new(|| {
+        Row::dir(
+            "V",
+            "",
+            "a volume; its size in `ls -l` and `du` is what it uses, its time that of its creation",
+            rows,
+            None,
+        )
+    });
+    &ROW
+}
+
+fn rows() -> &'static [Row] {
+    static ROWS: LazyLock<Vec<Row>> =
+        LazyLock::new(|| super::attributes::rows().chain(shown()).chain(tasks()).collect());
+    &ROWS
+}
+
+/// What is only read.
+fn shown() -> [Row; 7] {
+    let row = |name, help, show| Row::read_only(name, help, Field(show));
+    [
+        row("size_used", "bytes in use", |v| Some(v.size_used.to_string())),
+        row(
+            "percentage_snapshot_reserve_used",
+            "share of the snapshot reserve in use, in percent; may exceed 100",
+            |v| Some(v.percentage_snapshot_reserve_used?.to_string()),
+        ),
+        row("state", "`online` and the like", |v| v.state.clone()),
+        row("uuid", "the storage's own identifier", |v| Some(v.uuid.clone())),
+        row("filer_address", "address that clients mount from", |v| Some(v.filer_address.clone())),
+        row("aggregate_name", "the aggregate that holds the volume", |v| {
+            Some(v.aggregate_name.as_ref()?.to_string())
+        }),
+        row("creation_time", "when it was created, UTC", |v| v.creation_time.map(show_time)),
+    ]
+}
+
+/// What is done by writing.
+fn tasks() -> [Row; 6] {
+    [
+        Row::scalar("policy", POLICY.help, PolicyInForce),
+        Row::scalar(
+            "lock",
+            "the host that holds the volume, or empty; `HOST` takes it, an empty line frees our own, `-HOST` breaks another's",
+            Lock,
+        ),
+        Row::scalar(
+            "rollback",
+            "takes a snapshot's name; with ` discard-newer` newer snapshots are destroyed; reads as empty",
+            Rollback,
+        ),
+        Row::keyed(
+            "config",
+            "all attributes and `policy` as `KEY VALUE` lines; one write is one change",
+            Config,
+        ),
+        Row::read_only("info.json", "everything, in one consistent read", VolumeInfo),
+        Row::dir(
+            "snapshots",
+            "snapshots",
+            "mkdir keeps the state of now, rmdir deletes, mv renames",
+            none,
+            Some(Box::new(Snapshots)),
+        ),
+    ]
+}
+
+/// A value of the volume.
+struct Field(fn(&Volume) -> Option<String>);
+
+#[async_trait]
+impl Show for Field {
+    async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
+        Ok((self.0)(&*at.volume().await?).map(|value| line(&value)))
+    }
+}
+
+/// `volumes/`.
+pub struct Volumes;
+
+#[async_trait]
+impl Members for Volumes {
+    fn row(&self) -> &'static Row {
+        row()
+    }
+
+    async fn find(&self, at: &Place, name: &str) -> Result<Member> {
+        let missing = || Error::not_found(format!("there is no volume {name:?}"));
+        let volume = decoded(name).and_then(|name| VolumeName::new(&name).ok()).ok_or_else(missing)?;
+        member(at, &*at.endpoint()?.backend.get_volume(&volume).await?)
+    }
+
+    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+        let volumes = at.endpoint()?.backend.volumes().await?;
+        volumes.iter().map(|volume| member(at, volume)).collect()
+    }
+
+    async fn make(&self, at: &Place, name: &str) -> Result<Member> {
+        create(at, &new_name(name)?, &NewVolume::default()).await
+    }
+
+    async fn remove(&self, at: &Place, name: &str) -> Result<()> {
+        let volume = self.find(at, name).await?.place.volume().await?;
+        if volume.settings.protect == Some(true) {
+            let error = Error::new(Kind::NotPermitted, format!("volume {} is protected", volume.name));
+            return Err(error.hint(format!("to allow it: echo 0 > volumes/{name}/protect")));
+        }
+        let backend = at.backend()?;
+        let host = &at.shared.options.host;
+        if let Some(holder) = backend.locks(&volume.name).await?.filter(|holder| holder != host) {
+            let error =
+                Error::new(Kind::Locked, format!("{holder} holds the lock of volume {}", volume.name));
+            return Err(error.hint(format!("to break it: echo -{holder} > volumes/{name}/lock")));
+        }
+        backend.restrict_volume(&volume.name).await
+    }
+
+    async fn rename(&self, _: &Place, name: &str, _: &Place, _: &'static Row, _: &str) -> Result<()> {
+        let error = Error::new(Kind::NotPermitted, format!("volume {name} cannot be renamed or moved"));
+        Err(error.hint("a copy under another name: echo NEW > snapshots/S/clone"))
+    }
+}
+
+/// Creates a volume with the endpoint's defaults for what is not given.
+pub async fn create(at: &Place, name: &VolumeName, new: &NewVolume) -> Result<Member> {
+    let endpoint = at.endpoint()?;
+    let mut new = endpoint.filled(name, new);
+    protect_new(at, &mut new);
+    let volume = endpoint.backend.create_volume(name, &new).await?;
+    member(at, &volume)
+}
+
+/// New volumes are protected if the configuration says so.
+pub fn protect_new(at: &Place, new: &mut NewVolume) {
+    if at.shared.options.protect_new {
+        new.settings.protect.get_or_insert(true);
+    }
+}
+
+/// The volume that a new file name in `volumes/` or `staging/` stands for.
+pub fn new_name(name: &str) -> Result<VolumeName> {
+    VolumeName::new(&new_object_name(name)?)
+}
+
+/// The name that a new file name in a collection stands for.
+pub fn new_object_name(name: &str) -> Result<String> {
+    decoded(name).ok_or_else(|| {
+        let error =
+            Error::invalid(format!("{name:?} is not an encoded name"), name, name.find('%').unwrap_or(0));
+        error.hint("% begins an encoded byte: %2F is /, %25 is % itself; what needs no encoding has none")
+    })
+}
+
+/// A volume in `volumes/`.
+pub fn member(at: &Place, volume: &Volume) -> Result<Member> {
+    Ok(Member {
+        name: encoded(volume.name.as_str()),
+        place: at.at(Object::Volume(at.endpoint()?.clone(), volume.into())),
+        row: row(),
+        stat: Stat::of_volume(volume),
+    })
+}

@@ -1,0 +1,238 @@
+//! The rows that the namespace is made of, and what a row can do.
+//!
+//! Everything is derived from rows: lookup, readdir, getattr, open, read, write, mkdir, rmdir, `describe`.
+//! A value is one row; a kind of directory is one file in `nodes/`.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+
+use super::place::{Place, Stat};
+use crate::backend::{Error, Kind, Result};
+
+/// One name, or one kind of name, in the tree.
+pub struct Row {
+    /// The file name; of the members of a collection, a placeholder in capitals.
+    pub name: &'static str,
+    /// The path below the directory of the object it belongs to; empty for that directory itself.
+    pub path: &'static str,
+    /// Meaning, unit, and what may be written.
+    pub help: &'static str,
+    /// What is there.
+    pub node: Node,
+}
+
+/// What a row stands for.
+pub enum Node {
+    /// A directory with fixed rows, and perhaps members.
+    Dir {
+        /// The fixed rows.
+        rows: fn() -> &'static [Row],
+        /// The objects that users name.
+        members: Option<Box<dyn Members>>,
+    },
+    /// An interface file.
+    File(File),
+    /// A symbolic link.
+    Link(Box<dyn Show>),
+}
+
+/// How a file takes what is written to it.
+pub enum File {
+    /// It takes nothing.
+    ReadOnly(Box<dyn Show>),
+    /// One value.
+    Scalar(Box<dyn Write>),
+    /// Lines of `KEY VALUE`, each write one change.
+    Keyed(Box<dyn Write>),
+    /// One item a line.
+    List(Box<dyn List>),
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Process or thread; 0 if it cannot be seen from here.
+    pub pid: u32,
+    /// Session of the process: one shell prompt, one cron job.
+    pub session: u32,
+}
+
+/// The work that is left of a change once everything that can be known has been checked.
+pub type Work = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// A checked change: nothing if all is as asked already.
+pub type Change = Option<Work>;
+
+/// Makes a change of a future.
+pub fn change(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<Change> {
+    Ok(Some(Box::pin(work)))
+}
+
+/// A text to read.
+#[async_trait]
+pub trait Show: Send + Sync {
+    /// The text as it is now; `None` where this object has no such value.
+    async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>>;
+}
+
+/// A text to write.
+#[async_trait]
+pub trait Write: Show {
+    /// Checks a value against all that is known, and says what is left to do.
+    async fn plan(&self, at: &Place, text: &str) -> Result<Change>;
+}
+
+/// A list whose lines are changes of their own.
+#[async_trait]
+pub trait List: Show {
+    /// Makes these lines true, each on its own; nothing if one of them is malformed.
+    async fn plan(&self, at: &Place, lines: &[&str]) -> Result<Change>;
+
+    /// Checks the beginning of a line that is not complete.
+    fn check_begun(&self, line: &str) -> Result<()>;
+
+    /// Brings the list down to these lines, in this order.
+    async fn finish(&self, at: &Place, lines: &[String]) -> Result<Change>;
+}
+
+/// A named object in a collection.
+pub struct Member {
+    /// Its file name.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
+    /// Its row.
+    pub row: &'static Row,
+    /// Its size and times.
+    pub stat: Stat,
+}
+
+/// The objects of a collection.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// The row of a member, for descriptions.
+    fn row(&self) -> &'static Row;
+
+    /// One member by its file name.
+    async fn find(&self, at: &Place, name: &str) -> Result<Member>;
+
+    /// All members.
+    async fn list(&self, at: &Place) -> Result<Vec<Member>>;
+
+    /// mkdir.
+    async fn make(&self, _at: &Place, name: &str) -> Result<Member> {
+        Err(Error::new(Kind::NotPermitted, format!("{name:?} cannot be created here")))
+    }
+
+    /// rmdir.
+    async fn remove(&self, _at: &Place, name: &str) -> Result<()> {
+        Err(Error::new(Kind::NotPermitted, format!("{name:?} cannot be removed")))
+    }
+
+    /// rename(2) of a member to another place: `to` is the collection it shall be in, `row` that directory.
+    async fn rename(
+        &self,
+        _at: &Place,
+        name: &str,
+        _to: &Place,
+        _row: &'static Row,
+        _new: &str,
+    ) -> Result<()> {
+        Err(Error::new(Kind::NotPermitted, format!("{name:?} cannot be renamed")))
+    }
+}
+
+impl Row {
+    /// A directory.
+    pub fn dir(
+        name: &'static str,
+        path: &'static str,
+        help: &'static str,
+        rows: fn() -> &'static [Row],
+        members: Option<Box<dyn Members>>,
+    ) -> Row {
+        Row { name, path, help, node: Node::Dir { rows, members } }
+    }
+
+    /// A file in the directory of its object.
+    pub fn file(name: &'static str, help: &'static str, file: File) -> Row {
+        Row { name, path: name, help, node: Node::File(file) }
+    }
+
+    /// A file that takes nothing.
+    pub fn read_only(name: &'static str, help: &'static str, show: impl Show + 'static) -> Row {
+        Row::file(name, help, File::ReadOnly(Box::new(show)))
+    }
+
+    /// A file that takes one value.
+    pub fn scalar(name: &'static str, help: &'static str, write: impl Write + 'static) -> Row {
+        Row::file(name, help, File::Scalar(Box::new(write)))
+    }
+
+    /// A file of `KEY VALUE` lines.
+    pub fn keyed(name: &'static str, help: &'static str, write: impl Write + 'static) -> Row {
+        Row::file(name, help, File::Keyed(Box::new(write)))
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        matches!(self.node, Node::Dir { .. })
+    }
+
+    /// Whether it takes writes.
+    pub fn writable(&self) -> bool {
+        matches!(self.node, Node::File(File::Scalar(_) | File::Keyed(_) | File::List(_)))
+    }
+
+    /// The row of this name in this directory.
+    pub fn child(&self, name: &str) -> Option<&'static Row> {
+        self.rows().iter().find(|row| row.name == name)
+    }
+
+    /// The fixed rows of this directory.
+    pub fn rows(&self) -> &'static [Row] {
+        match &self.node {
+            Node::Dir { rows, .. } => rows(),
+            _ => &[],
+        }
+    }
+
+    /// The members of this directory.
+    pub fn members(&self) -> Option<&dyn Members> {
+        match &self.node {
+            Node::Dir { members, .. } => members.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl File {
+    /// The text that it shows.
+    pub async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>> {
+        match self {
+            File::ReadOnly(file) => file.show(at, caller).await,
+            File::Scalar(file) | File::Keyed(file) => file.show(at, caller).await,
+            File::List(file) => file.show(at, caller).await,
+        }
+    }
+
+    /// The most bytes that it takes.
+    pub fn limit(&self) -> usize {
+        match self {
+            File::ReadOnly(_) => 0,
+            File::Scalar(_) => super::limits::VALUE_BYTES,
+            File::Keyed(_) | File::List(_) => super::limits::LIST_BYTES,
+        }
+    }
+}
+
+/// No fixed rows.
+pub fn none() -> &'static [Row] {
+    &[]
+}
