@@ -1,0 +1,388 @@
+//! FUSE callbacks: each owns its arguments and hands the operation, with its reply, to [`Answers`].
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fuser::{
+    BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, InitFlags, IoctlFlags,
+    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
+    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+
+use super::answer::{Answers, Op};
+use super::callers::{caller, has_open};
+use super::replies::{Listed, Opened};
+use crate::backend::{Error, Kind};
+use crate::tree::Asked;
+use crate::tree::limits::LIST_BYTES;
+
+/// The file system that fuser calls.
+pub struct Adapter(pub Arc<Answers>);
+
+fn at(name: &'static str, ino: INodeNo) -> Op {
+    Op { name, ino: ino.0, child: None, to: None }
+}
+
+fn named(name: &'static str, dir: INodeNo, child: &OsStr) -> Op {
+    Op { name, ino: dir.0, child: Some(child.as_bytes().to_vec()), to: None }
+}
+
+impl Filesystem for Adapter {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        let wanted = InitFlags::FUSE_ATOMIC_O_TRUNC
+            | InitFlags::FUSE_PARALLEL_DIROPS
+            | InitFlags::FUSE_DO_READDIRPLUS
+            | InitFlags::FUSE_READDIRPLUS_AUTO;
+        // A kernel without one of these is slower, or asks in more steps; nothing else changes.
+        let _ = config.add_capabilities(wanted & config.capabilities());
+        // A whole list arrives in one request.
+        let _ = config.set_max_write(LIST_BYTES as u32);
+        Ok(())
+    }
+
+    fn lookup(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let (tree, caller, name) = (self.0.tree.clone(), caller(request), name.to_owned());
+        let op = named("lookup", dir, &name);
+        self.0.answer(op, caller, reply, async move { tree.lookup(dir.0, name.as_bytes(), &caller).await });
+    }
+
+    fn forget(&self, _: &Request, ino: INodeNo, times: u64) {
+        self.0.tree.inodes.forget(ino.0, times);
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        self.0.answer(at("getattr", ino), caller, reply, async move { tree.getattr(ino.0, &caller).await });
+    }
+
+    fn setattr(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        _: Option<TimeOrNow>,
+        _: Option<TimeOrNow>,
+        _: Option<SystemTime>,
+        handle: Option<FileHandle>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let asked = Asked { mode, uid, gid, size, handle: handle.map(|handle| handle.0) };
+        self.0.answer(
+            at("setattr", ino),
+            caller,
+            reply,
+            async move { tree.setattr(ino.0, asked, &caller).await },
+        );
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        self.0.answer(at("readlink", ino), caller, reply, async move { tree.readlink(ino.0, &caller).await });
+    }
+
+    fn mkdir(&self, request: &Request, dir: INodeNo, name: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
+        let (tree, name) = (self.0.tree.clone(), name.to_owned());
+        let op = named("mkdir", dir, &name);
+        self.0.change(op, caller(request), reply, async move { tree.mkdir(dir.0, name.as_bytes()).await });
+    }
+
+    fn rmdir(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let (tree, name) = (self.0.tree.clone(), name.to_owned());
+        let op = named("rmdir", dir, &name);
+        let work = async move { Ok(((), tree.rmdir(dir.0, name.as_bytes()).await?)) };
+        self.0.change(op, caller(request), reply, work);
+    }
+
+    fn rename(
+        &self,
+        request: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        to: INodeNo,
+        new: &OsStr,
+        flags: RenameFlags,
+        reply: ReplyEmpty,
+    ) {
+        let op = Op { to: Some((to.0, new.as_bytes().to_vec())), ..named("rename", dir, name) };
+        if flags.contains(RenameFlags::RENAME_EXCHANGE) {
+            let error = Error::new(Kind::Invalid, "two names cannot be exchanged here");
+            return self.0.refuse(op, caller(request), reply, &error);
+        }
+        let (tree, name, new) = (self.0.tree.clone(), name.to_owned(), new.to_owned());
+        let work = async move { Ok(((), tree.rename(dir.0, name.as_bytes(), to.0, new.as_bytes()).await?)) };
+        self.0.change(op, caller(request), reply, work);
+    }
+
+    fn unlink(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
+        let error = self.0.tree.unlink(dir.0, name.as_bytes());
+        self.0.refuse(named("unlink", dir, name), caller(request), reply, &error);
+    }
+
+    fn mknod(
+        &self,
+        request: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        _: u32,
+        _: u32,
+        _: u32,
+        reply: ReplyEntry,
+    ) {
+        let error = self.0.tree.create(dir.0, name.as_bytes());
+        self.0.refuse(named("mknod", dir, name), caller(request), reply, &error);
+    }
+
+    fn symlink(&self, request: &Request, dir: INodeNo, name: &OsStr, _: &Path, reply: ReplyEntry) {
+        let error = self.0.tree.create(dir.0, name.as_bytes());
+        self.0.refuse(named("symlink", dir, name), caller(request), reply, &error);
+    }
+
+    fn link(&self, request: &Request, _: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let error = self.0.tree.create(dir.0, name.as_bytes());
+        self.0.refuse(named("link", dir, name), caller(request), reply, &error);
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        dir: INodeNo,
+        name: &OsStr,
+        _: u32,
+        _: u32,
+        _: i32,
+        reply: ReplyCreate,
+    ) {
+        let error = self.0.tree.create(dir.0, name.as_bytes());
+        self.0.refuse(named("create", dir, name), caller(request), reply, &error);
+    }
+
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let (append, truncated) = (flags.0 & libc::O_APPEND != 0, flags.0 & libc::O_TRUNC != 0);
+        let work = async move { tree.open(ino.0, append, truncated, &caller).map(Opened::File) };
+        self.0.answer(at("open", ino), caller, reply, work);
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move { tree.read(ino.0, handle.0, offset, size, &caller).await };
+        self.0.answer(at("read", ino), caller, reply, work);
+    }
+
+    fn write(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _: WriteFlags,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let (tree, data) = (self.0.tree.clone(), data.to_vec());
+        let work = async move {
+            let done = tree.write(ino.0, handle.0, offset, &data).await?;
+            Ok((data.len() as u32, done))
+        };
+        self.0.change(at("write", ino), caller(request), reply, work);
+    }
+
+    fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move { Ok(((), tree.flush(ino.0, handle.0, &caller, has_open).await?)) };
+        self.0.change(at("close", ino), caller, reply, work);
+    }
+
+    fn release(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        let tree = self.0.tree.clone();
+        let work = async move { Ok(((), tree.release(handle.0).await?)) };
+        self.0.change(at("release", ino), caller(request), reply, work);
+    }
+
+    /// Nothing is ever in between: what was applied is applied.
+    fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn fsyncdir(&self, _: &Request, _: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
+        reply.ok();
+    }
+
+    fn opendir(&self, request: &Request, dir: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        let tree = self.0.tree.clone();
+        let work = async move { tree.opendir(dir.0).map(Opened::Dir) };
+        self.0.answer(at("opendir", dir), caller(request), reply, work);
+    }
+
+    fn readdir(
+        &self,
+        request: &Request,
+        dir: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectory,
+    ) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move {
+            let listing = tree.listing(dir.0, handle.0, offset, &caller).await?;
+            Ok(Listed { tree, listing, offset })
+        };
+        self.0.answer(at("readdir", dir), caller, reply, work);
+    }
+
+    fn readdirplus(
+        &self,
+        request: &Request,
+        dir: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move {
+            let listing = tree.listing(dir.0, handle.0, offset, &caller).await?;
+            Ok(Listed { tree, listing, offset })
+        };
+        self.0.answer(at("readdir", dir), caller, reply, work);
+    }
+
+    fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        self.0.tree.releasedir(handle.0);
+        reply.ok();
+    }
+
+    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        let tree = self.0.tree.clone();
+        self.0.answer(at("statfs", ino), caller(request), reply, async move { tree.statfs(ino.0).await });
+    }
+
+    /// `SEEK_DATA` and `SEEK_HOLE`: there are no holes.
+    fn lseek(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move {
+            let size = i64::try_from(tree.getattr(ino.0, &caller).await?.size).unwrap_or(i64::MAX);
+            let found = if whence == libc::SEEK_DATA { offset } else { size };
+            Ok((offset < size).then_some(found))
+        };
+        self.0.answer(at("lseek", ino), caller, reply, work);
+    }
+
+    /// Whoever polls may read and write at any time.
+    fn poll(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: PollNotifier,
+        events: PollEvents,
+        _: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        reply.poll(events);
+    }
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: IoctlFlags,
+        _: u32,
+        _: &[u8],
+        _: u32,
+        reply: ReplyIoctl,
+    ) {
+        reply.error(Errno::ENOTTY);
+    }
+
+    fn fallocate(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: i32,
+        reply: ReplyEmpty,
+    ) {
+        let error = Error::unsupported("set space aside for a value");
+        self.0.refuse(at("fallocate", ino), caller(request), reply, &error);
+    }
+
+    /// The kernel then copies by reading and writing.
+    fn copy_file_range(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: INodeNo,
+        _: FileHandle,
+        _: u64,
+        _: u64,
+        _: CopyFileRangeFlags,
+        reply: ReplyWrite,
+    ) {
+        reply.error(Errno::EOPNOTSUPP);
+    }
+
+    // There are no extended attributes. ENOSYS, said once, keeps `ls -l` from asking for one per entry.
+
+    fn setxattr(&self, _: &Request, _: INodeNo, _: &OsStr, _: &[u8], _: i32, _: u32, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn getxattr(&self, _: &Request, _: INodeNo, _: &OsStr, _: u32, reply: ReplyXattr) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn listxattr(&self, _: &Request, _: INodeNo, _: u32, reply: ReplyXattr) {
+        reply.error(Errno::ENOSYS);
+    }
+
+    fn removexattr(&self, _: &Request, _: INodeNo, _: &OsStr, reply: ReplyEmpty) {
+        reply.error(Errno::ENOSYS);
+    }
+}

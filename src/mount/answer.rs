@@ -1,0 +1,176 @@
+//! The one way a request is answered: polled once on the FUSE thread, spawned only if it has to wait.
+//!
+//! What memory or a cache can answer costs no thread switch, and what has to wait blocks nobody.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use fuser::{Errno, INodeNo, Notifier};
+use tokio::runtime::Handle;
+
+use super::callers;
+use super::errno::errno;
+use super::replies::Answer;
+use crate::backend::{Error, Kind, Result};
+use crate::tree::outcomes::Outcome;
+use crate::tree::table::Caller;
+use crate::tree::{Done, Tree};
+
+/// What a request is about, for its outcome.
+pub struct Op {
+    /// `write`, `mkdir` ...
+    pub name: &'static str,
+    /// The file, or the directory.
+    pub ino: u64,
+    /// The name in the directory.
+    pub child: Option<Vec<u8>>,
+    /// The directory and the name that a rename leads to.
+    pub to: Option<(u64, Vec<u8>)>,
+}
+
+/// Answers the requests of a mount.
+pub struct Answers {
+    /// The tree that knows the answers.
+    pub tree: Arc<Tree>,
+    runtime: Handle,
+    notifier: OnceLock<Notifier>,
+    waiting: AtomicUsize,
+}
+
+impl Answers {
+    /// Answers from this tree; what has to wait waits on this runtime.
+    pub fn new(tree: Arc<Tree>, runtime: Handle) -> Answers {
+        Answers { tree, runtime, notifier: OnceLock::new(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Tells the kernel through this what it should not remember.
+    pub fn set_notifier(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
+    }
+
+    /// Waits until no request is being worked on, so long at most.
+    pub async fn drain(&self, most: Duration) {
+        let until = Instant::now() + most;
+        while self.waiting.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Answers a request that changes nothing: its refusal is an outcome, its success is none.
+    pub fn answer<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: Op,
+        caller: Caller,
+        reply: impl Answer<T>,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) {
+        let answers = self.clone();
+        self.start(async move {
+            match guarded(work).await {
+                Ok(answer) => reply.answer(answer),
+                Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
+            }
+        });
+    }
+
+    /// Answers a request for a change: what came of it is an outcome, unless there was nothing to do.
+    pub fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: Op,
+        caller: Caller,
+        reply: impl Answer<T>,
+        work: impl Future<Output = Result<(T, Done)>> + Send + 'static,
+    ) {
+        let answers = self.clone();
+        let begun = Instant::now();
+        self.start(async move {
+            match guarded(work).await {
+                Ok((answer, done)) => {
+                    if done.changed {
+                        answers.changed(op, caller, begun.elapsed(), &done);
+                    }
+                    reply.answer(answer);
+                }
+                Err(error) => reply.refuse(answers.refused(op, caller, Some(begun.elapsed()), &error)),
+            }
+        });
+    }
+
+    /// Refuses at once.
+    pub fn refuse<T>(&self, op: Op, caller: Caller, reply: impl Answer<T>, error: &Error) {
+        reply.refuse(self.refused(op, caller, None, error));
+    }
+
+    fn start(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+        let entered = self.runtime.enter();
+        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.waiting.fetch_add(1, Ordering::AcqRel);
+            let answers = self.clone();
+            self.runtime.spawn(async move {
+                work.await;
+                answers.waiting.fetch_sub(1, Ordering::AcqRel);
+            });
+        }
+        drop(entered);
+    }
+
+    fn changed(&self, op: Op, caller: Caller, took: Duration, done: &Done) {
+        for ino in &done.stale {
+            // Only attributes: an entry could be locked by the very caller that waits for this answer.
+            if let Some(notifier) = self.notifier.get() {
+                let _ = notifier.inval_inode(INodeNo(*ino), -1, 0);
+            }
+        }
+        self.record(op, caller, Some(took), None);
+    }
+
+    fn refused(&self, op: Op, caller: Caller, took: Option<Duration>, error: &Error) -> Errno {
+        let (code, name) = errno(error.kind());
+        // A lookup of a missing name is no refusal.
+        if !(op.name == "lookup" && error.kind() == Kind::NotFound) {
+            self.record(op, caller, took, Some((name, error)));
+        }
+        Errno::from_i32(code)
+    }
+
+    fn record(
+        &self,
+        op: Op,
+        caller: Caller,
+        took: Option<Duration>,
+        refusal: Option<(&'static str, &Error)>,
+    ) {
+        let path =
+            |ino, child: Option<&[u8]>| self.tree.path(ino, child.map(String::from_utf8_lossy).as_deref());
+        self.tree.shared.outcomes.record(&Outcome {
+            op: op.name,
+            path: path(op.ino, op.child.as_deref()),
+            to: op.to.map(|(ino, child)| path(ino, Some(&child))),
+            caller,
+            command: if took.is_some() { callers::command(caller.pid) } else { String::new() },
+            took: took.unwrap_or_default(),
+            change: took.is_some(),
+            refusal,
+        });
+    }
+}
+
+/// A panic is our own bug: the caller is told so, and the mount lives on.
+async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = pin!(work);
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(polled) => polled,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Poll::Ready(Err(Error::new(Kind::Bug, "filerfs failed; please report this").source(text)))
+        }
+    })
+    .await
+}

@@ -1,0 +1,13 @@
+//! The mount: FUSE callbacks to tree operations, failures to errno, start and stop.
+//! The only place that names `fuser`.
+
+mod adapter;
+mod answer;
+mod callers;
+pub mod errno;
+mod mountpoint;
+mod replies;
+mod session;
+
+pub use mountpoint::MountError;
+pub use session::Mounted;

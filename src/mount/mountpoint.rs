@@ -1,0 +1,134 @@
+//! Whether a directory can be mounted on, and why not.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MntFlags, umount2};
+
+/// Type of our mounts in `/proc/mounts`.
+const TYPE: &str = "fuse.filerfs";
+
+/// Why there is no mount. One sentence each, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// Not there.
+    #[error("mount point {0} does not exist; create it with: mkdir -p {0}")]
+    Missing(PathBuf),
+    /// A file or so.
+    #[error("mount point {0} is not a directory")]
+    NotADirectory(PathBuf),
+    /// It would hide something.
+    #[error("mount point {0} is not empty; what is in it would be hidden")]
+    NotEmpty(PathBuf),
+    /// Another daemon serves it.
+    #[error("filerfs is mounted on {0} already; unmount it first with: umount {0}")]
+    Busy(PathBuf),
+    /// Another file system's dead mount.
+    #[error("mount point {0} holds a dead mount of type {1}; unmount it first with: umount -l {0}")]
+    Stale(PathBuf, String),
+    /// No FUSE in the kernel or the container.
+    #[error("there is no /dev/fuse; load it with: modprobe fuse, or give the container the device")]
+    NoFuse,
+    /// No access to FUSE.
+    #[error("/dev/fuse cannot be opened: {0}; run as root, or as a user that may use FUSE")]
+    FuseDenied(io::Error),
+    /// A user needs the set-uid helper.
+    #[error("fusermount3 is missing, and only root can mount without it; install it with: apt install fuse3")]
+    NoFusermount,
+    /// Whatever else the system says.
+    #[error("{0} cannot be mounted on: {1}")]
+    System(PathBuf, io::Error),
+}
+
+/// A directory that nobody else mounts on as long as this lives.
+#[derive(Debug)]
+pub struct MountPoint {
+    /// Its absolute path.
+    pub path: PathBuf,
+    _claim: Option<Flock<File>>,
+}
+
+impl MountPoint {
+    /// Checks a directory, and takes a dead mount of ours off it.
+    pub fn claim(path: &Path) -> Result<MountPoint, MountError> {
+        let path = &std::path::absolute(path).map_err(|e| MountError::System(path.into(), e))?;
+        let system = |e| MountError::System(path.clone(), e);
+        match fs::metadata(path) {
+            Err(e) if e.raw_os_error() == Some(libc::ENOTCONN) => detach_dead(path)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(MountError::Missing(path.clone())),
+            Err(e) => return Err(system(e)),
+            Ok(meta) if !meta.is_dir() => return Err(MountError::NotADirectory(path.clone())),
+            Ok(_) if mounted(path).as_deref() == Some(TYPE) => return Err(MountError::Busy(path.clone())),
+            Ok(_) => {}
+        }
+        let path = &fs::canonicalize(path).map_err(system)?;
+        if fs::read_dir(path).map_err(system)?.next().is_some() {
+            return Err(MountError::NotEmpty(path.clone()));
+        }
+        // Of two daemons that start at one moment, the second is refused here.
+        let claim = match File::open(path).map(|dir| Flock::lock(dir, FlockArg::LockExclusiveNonblock)) {
+            Ok(Ok(claim)) => Some(claim),
+            Ok(Err((_, nix::errno::Errno::EWOULDBLOCK))) => return Err(MountError::Busy(path.clone())),
+            _ => None,
+        };
+        Ok(MountPoint { path: path.clone(), _claim: claim })
+    }
+
+    /// Whether this process may use FUSE.
+    pub fn check_fuse(&self, root: bool) -> Result<(), MountError> {
+        match OpenOptions::new().read(true).write(true).open("/dev/fuse") {
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(MountError::NoFuse),
+            Err(e) => return Err(MountError::FuseDenied(e)),
+        }
+        let helper = || std::process::Command::new("fusermount3").arg("-V").output().is_ok();
+        if root || helper() { Ok(()) } else { Err(MountError::NoFusermount) }
+    }
+}
+
+/// A mount whose daemon is gone answers ENOTCONN. Ours is taken off, another's is not touched.
+fn detach_dead(path: &Path) -> Result<(), MountError> {
+    match mounted(path) {
+        Some(kind) if kind == TYPE => detach(path).map_err(|e| MountError::System(path.into(), e)),
+        kind => Err(MountError::Stale(path.into(), kind.unwrap_or_else(|| "unknown".into()))),
+    }
+}
+
+/// Takes a mount off at once, for whoever comes after; who has something open there keeps it.
+pub fn detach(path: &Path) -> io::Result<()> {
+    match umount2(path, MntFlags::MNT_DETACH) {
+        Ok(()) => Ok(()),
+        Err(nix::errno::Errno::EPERM) => {
+            let done = std::process::Command::new("fusermount3")
+                .args(["-u", "-z", "-q", "--"])
+                .arg(path)
+                .status()?;
+            if done.success() { Ok(()) } else { Err(io::Error::other("fusermount3 -u -z failed")) }
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The type of the mount on a path, if it is one.
+pub fn mounted(path: &Path) -> Option<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of_line = |line: &str| {
+        let (mount, device) = line.split_once(" - ")?;
+        let point = unescape(mount.split(' ').nth(4)?);
+        Some((point, device.split(' ').next()?.to_owned()))
+    };
+    // The last one is on top.
+    table
+        .lines()
+        .filter_map(of_line)
+        .filter(|(point, _)| Path::new(point) == path)
+        .next_back()
+        .map(|(_, kind)| kind)
+}
+
+/// The kernel writes blanks, tabs, newlines and backslashes in octal.
+fn unescape(path: &str) -> String {
+    path.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
+}

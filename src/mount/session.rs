@@ -1,0 +1,87 @@
+//! The life of a mount: mounted, served, drained, unmounted.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuser::{Config, MountOption, Session, SessionACL};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::adapter::Adapter;
+use super::answer::Answers;
+use super::mountpoint::{MountError, MountPoint, detach, mounted};
+use crate::tree::Tree;
+
+/// How long requests may take to end when the mount does.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A mount that is being served.
+pub struct Mounted {
+    point: MountPoint,
+    answers: Arc<Answers>,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Mounted {
+    /// Mounts a tree and begins to serve it.
+    pub fn new(
+        tree: Arc<Tree>,
+        path: &Path,
+        read_only: bool,
+        runtime: &Handle,
+    ) -> Result<Mounted, MountError> {
+        let root = nix::unistd::geteuid().is_root();
+        let point = MountPoint::claim(path)?;
+        point.check_fuse(root)?;
+        let answers = Arc::new(Answers::new(tree, runtime.clone()));
+        let adapter = Adapter(answers.clone());
+        let session = Session::new(adapter, &point.path, &config(read_only, root));
+        let session = session.map_err(|e| MountError::System(point.path.clone(), e))?;
+        answers.set_notifier(session.notifier());
+        let (tell, ended) = oneshot::channel();
+        let serve = move || drop(tell.send(session.run()));
+        let thread = std::thread::Builder::new().name("fuse".into()).spawn(serve);
+        thread.map_err(|e| MountError::System(point.path.clone(), e))?;
+        Ok(Mounted { point, answers, ended })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.point.path
+    }
+
+    /// Waits until somebody else unmounts it.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.ended).await.unwrap_or_else(|_| Err(io::Error::other("the FUSE thread failed")))
+    }
+
+    /// Lets what is under way end, and unmounts; a busy mount is detached.
+    pub async fn unmount(mut self) -> io::Result<()> {
+        self.answers.drain(DRAIN).await;
+        if mounted(&self.point.path).is_some() {
+            detach(&self.point.path)?;
+        }
+        // Who still has a file open keeps the session alive; the process ends all the same.
+        let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.ended).await;
+        Ok(())
+    }
+}
+
+fn config(read_only: bool, root: bool) -> Config {
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::FSName("filerfs".into()),
+        MountOption::Subtype("filerfs".into()),
+        MountOption::DefaultPermissions,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+        MountOption::NoExec,
+        MountOption::NoAtime,
+    ];
+    config.mount_options.push(if read_only { MountOption::RO } else { MountOption::RW });
+    // A user's own mount is for that user; root's is for whom the modes let in.
+    config.acl = if root { SessionACL::All } else { SessionACL::Owner };
+    config
+}
