@@ -1,0 +1,157 @@
+//! From a configuration to a tree of ready endpoints, in one place.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use glob::Pattern;
+use nix::unistd::{Group, User, getegid, geteuid, gethostname};
+
+use crate::backend::{HostName, NewVolume, StorageBackend};
+use crate::backends::memory::{Content, Memory};
+use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind};
+use crate::registry::{MemoryRegistry, Registered, Registry};
+use crate::tree::access::{Access, AccessRule, matches_table};
+use crate::tree::endpoint::Endpoint;
+use crate::tree::nodes::config::with_default;
+use crate::tree::outcomes::Outcomes;
+use crate::tree::shared::{LogLevel, Options, Shared};
+use crate::tree::{Tree, table};
+
+/// The tree of a configuration. `options` are those of the command line, on top.
+pub fn compose(
+    config: &Config,
+    options: &[MountOption],
+    log_level: Box<dyn LogLevel>,
+) -> Result<Tree, ConfigError> {
+    let registry: Arc<dyn Registry> = match config.registry.kind {
+        RegistryKind::Memory => Arc::new(MemoryRegistry::default()),
+    };
+    let endpoints = endpoints(config, &registry)?;
+    let has = |option| options.contains(&option) || config.mount.options.contains(&option);
+    let options = Options {
+        host: host(config)?,
+        cache_ttl: config.mount.cache_ttl,
+        protect_new: config.mount.protect_new,
+        quiet: has(MountOption::Quiet),
+        hide_ctl: has(MountOption::HideCtl),
+    };
+    let access = access(config, &endpoints)?;
+    let (outcomes, started) = (Outcomes::default(), SystemTime::now());
+    Ok(Tree::new(Arc::new(Shared { options, endpoints, access, outcomes, started, log_level })))
+}
+
+/// The name locks are taken under.
+fn host(config: &Config) -> Result<HostName, ConfigError> {
+    if let Some(host) = &config.mount.host {
+        return Ok(host.clone());
+    }
+    let name = gethostname().unwrap_or_default().to_string_lossy().into_owned();
+    HostName::new(&name).map_err(|e| {
+        config.source.fault(&(0..0), format!("the machine's own name cannot be used: {e}; set mount.host"))
+    })
+}
+
+fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<Endpoint>>, ConfigError> {
+    if config.endpoints.is_empty() {
+        let memory = Arc::new(Memory::new());
+        let backend = Arc::new(Registered::new("dummy", memory, registry.clone()));
+        return Ok(vec![Arc::new(Endpoint::new("dummy", backend, NewVolume::default()))]);
+    }
+    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+    for configured in &config.endpoints {
+        let name = configured.name.get_ref();
+        let fault = |message: String| config.source.fault(&configured.name.span(), message);
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        {
+            let accepted = "letters, digits and . _ -, a letter or digit first";
+            return Err(fault(format!("{name:?} is not the name of an endpoint; accepted: {accepted}")));
+        }
+        if endpoints.iter().any(|other| other.name == *name) {
+            return Err(fault(format!("there are two endpoints {name:?}; accepted: each name once")));
+        }
+        let backend: Arc<dyn StorageBackend> = match configured.kind {
+            EndpointKind::Memory => Arc::new(memory(config, configured)?),
+        };
+        let backend = Arc::new(Registered::new(name, backend, registry.clone()));
+        endpoints.push(Arc::new(Endpoint::new(name, backend, defaults(config, configured)?)));
+    }
+    Ok(endpoints)
+}
+
+fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, ConfigError> {
+    let content = match (&endpoint.load, &endpoint.generate) {
+        (Some(load), Some(_)) => {
+            return Err(config.source.fault(&load.span(), "load and generate exclude each other"));
+        }
+        (Some(load), None) => {
+            let path = config.source.resolve(load.get_ref());
+            let fault =
+                |message: String| config.source.fault(&load.span(), format!("{}: {message}", path.display()));
+            let text = std::fs::read_to_string(&path).map_err(|e| fault(e.to_string()))?;
+            let content: Content = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
+            return Memory::with(content).map_err(|e| fault(e.to_string()));
+        }
+        (None, Some(generate)) => generate.get_ref().content(),
+        (None, None) => Content::default(),
+    };
+    Memory::with(content).map_err(|e| config.source.fault(&endpoint.name.span(), e))
+}
+
+fn defaults(config: &Config, endpoint: &config::Endpoint) -> Result<NewVolume, ConfigError> {
+    let mut new = NewVolume::default();
+    for (key, value) in &endpoint.defaults {
+        new = with_default(new, key, &value.get_ref().to_string()).map_err(|error| {
+            let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            config.source.fault(&value.span(), format!("{error}{hint}"))
+        })?;
+    }
+    Ok(new)
+}
+
+fn access(config: &Config, endpoints: &[Arc<Endpoint>]) -> Result<Access, ConfigError> {
+    let mut rules = Vec::new();
+    for rule in &config.access {
+        let glob = rule.path.get_ref().trim_start_matches('/');
+        let fault = |message: String| config.source.fault(&rule.path.span(), message);
+        let path = Pattern::new(glob).map_err(|e| fault(format!("{glob:?} is not a glob: {e}")))?;
+        let first = glob.split('/').next().and_then(|first| Pattern::new(first).ok());
+        let starts = first.is_some_and(|first| {
+            first.matches(".ctl") || endpoints.iter().any(|endpoint| first.matches(&endpoint.name))
+        });
+        if !starts || !matches_table(glob, table()) {
+            let message = format!("{glob:?} matches nothing in the tree; see filerfs describe");
+            return Err(fault(format!("{message}; accepted: paths such as ENDPOINT/volumes/*/lock")));
+        }
+        let user = |name: &str| User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
+        let group = |name: &str| Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
+        let mode = rule.mode.as_ref().map(|mode| {
+            let bits = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|bits| *bits <= 0o777);
+            let message =
+                || format!("{:?} is not a mode; accepted: octal, \"0640\" and the like", mode.get_ref());
+            bits.ok_or_else(|| config.source.fault(&mode.span(), message()))
+        });
+        rules.push(AccessRule {
+            path,
+            uid: id(config, rule.owner.as_ref(), "user", user)?,
+            gid: id(config, rule.group.as_ref(), "group", group)?,
+            mode: mode.transpose()?,
+        });
+    }
+    Ok(Access { uid: geteuid().as_raw(), gid: getegid().as_raw(), rules })
+}
+
+/// The number of a user or group.
+fn id(
+    config: &Config,
+    name: Option<&toml::Spanned<String>>,
+    what: &str,
+    find: impl Fn(&str) -> Option<u32>,
+) -> Result<Option<u32>, ConfigError> {
+    let Some(name) = name else { return Ok(None) };
+    let found = name.get_ref().parse().ok().or_else(|| find(name.get_ref()));
+    let message = || {
+        format!("there is no {what} {:?}; accepted: a name or number that this host knows", name.get_ref())
+    };
+    found.map(Some).ok_or_else(|| config.source.fault(&name.span(), message()))
+}

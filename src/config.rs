@@ -1,0 +1,219 @@
+//! The configuration file: TOML, unknown keys are errors, every fault with file, line and key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::backend::HostName;
+use crate::backends::memory::Generate;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The mount itself.
+    pub mount: Mount,
+    /// Its back-ends.
+    #[serde(rename = "endpoint")]
+    pub endpoints: Vec<Endpoint>,
+    /// Where locks and marks live.
+    pub registry: Registry,
+    /// Who may do what.
+    pub access: Vec<Access>,
+    /// Where it was read from.
+    #[serde(skip)]
+    pub source: Source,
+}
+
+/// `[mount]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mount {
+    /// The name locks are taken under; the machine's own if not given.
+    pub host: Option<HostName>,
+    /// As `-o`.
+    pub options: Vec<MountOption>,
+    /// How long an answer may be remembered.
+    #[serde(deserialize_with = "duration")]
+    pub cache_ttl: Duration,
+    /// Whether new volumes are protected from `rmdir`.
+    pub protect_new: bool,
+}
+
+impl Default for Mount {
+    fn default() -> Mount {
+        Mount { host: None, options: Vec::new(), cache_ttl: Duration::from_secs(2), protect_new: false }
+    }
+}
+
+/// What `-o` and `options` take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum MountOption {
+    /// Read-only: the kernel refuses every change.
+    Ro,
+    /// Refused chmod and chown look accepted.
+    Quiet,
+    /// `.ctl` is left out of the listing of the root.
+    HideCtl,
+}
+
+/// `[[endpoint]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Its directory.
+    pub name: Spanned<String>,
+    /// What it is.
+    pub kind: EndpointKind,
+    /// Memory: a file to start with.
+    #[serde(default)]
+    pub load: Option<Spanned<PathBuf>>,
+    /// Memory: how much to make up.
+    #[serde(default)]
+    pub generate: Option<Spanned<Generate>>,
+    /// What `mkdir volumes/V` creates with.
+    #[serde(default)]
+    pub defaults: BTreeMap<String, Spanned<Scalar>>,
+}
+
+/// Kinds of back-ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointKind {
+    /// In memory.
+    Memory,
+}
+
+/// A value of `defaults`: text, a number, or true and false.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// `"20G"`
+    Text(String),
+    /// `20`
+    Number(i64),
+    /// `true`
+    Boolean(bool),
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Text(text) => f.write_str(text),
+            Scalar::Number(number) => write!(f, "{number}"),
+            Scalar::Boolean(boolean) => write!(f, "{boolean}"),
+        }
+    }
+}
+
+/// `[registry]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    /// What it is.
+    pub kind: RegistryKind,
+}
+
+/// Kinds of registries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegistryKind {
+    /// In memory, as long as the mount.
+    #[default]
+    Memory,
+}
+
+/// `[[access]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// A glob on the tree.
+    pub path: Spanned<String>,
+    /// A user, by name or number.
+    #[serde(default)]
+    pub owner: Option<Spanned<String>>,
+    /// A group, by name or number.
+    #[serde(default)]
+    pub group: Option<Spanned<String>>,
+    /// Permission bits, in octal.
+    #[serde(default)]
+    pub mode: Option<Spanned<String>>,
+}
+
+/// Where a configuration was read from, to point into it.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// A fault in the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{0}: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// A place in it.
+    #[error("{file}:{line}: {key}: {message}")]
+    At {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// The key, or what stands there instead.
+        key: String,
+        /// What is wrong, and what would be accepted.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Unreadable(path.into(), e))?;
+        let source = Source { path: path.into(), text };
+        let mut config: Config = toml::from_str(&source.text).map_err(|e| {
+            let span = e.span().unwrap_or(0..0);
+            source.fault(&span, e.message().trim_end().replace('\n', ": "))
+        })?;
+        config.source = source;
+        Ok(config)
+    }
+}
+
+impl Source {
+    /// A fault at a place in the file.
+    pub fn fault(&self, span: &Range<usize>, message: impl fmt::Display) -> ConfigError {
+        let before = &self.text[..span.start.min(self.text.len())];
+        let line = before.matches('\n').count() + 1;
+        let text = self.text.lines().nth(line - 1).unwrap_or_default().trim();
+        // A value inside a table stands behind its own key; anything else behind the key of its line.
+        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+        let head = text.get(..column.min(text.len())).unwrap_or(text).trim_end().trim_end_matches('=');
+        let inner = head.rsplit(['{', ',']).next().unwrap_or(head).trim();
+        let key = if inner.is_empty() { text.split('=').next().unwrap_or(text).trim() } else { inner };
+        let key = key.split('=').next().unwrap_or(key).trim().to_owned();
+        ConfigError::At { file: self.path.display().to_string(), line, key, message: message.to_string() }
+    }
+
+    /// A path that stands in the configuration, relative to its folder.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    humantime::parse_duration(&text).map_err(|e| {
+        serde::de::Error::custom(format!(
+            "{text:?} is not a duration ({e}); accepted: 500ms, 2s, 1m and the like"
+        ))
+    })
+}

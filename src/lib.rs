@@ -1,0 +1,20 @@
+//! filerfs makes a filer a directory tree.
+//!
+//! The map of the code, from the kernel to the filer; every arrow is a `use` (`docs/architecture.md`):
+//!
+//! - [`mount`]: FUSE callbacks to tree operations, failures to errno. The only place that names `fuser`.
+//! - [`tree`]: the namespace as a table of rows, and file operations on it.
+//! - [`backend`]: what a storage back-end can do.
+//! - [`backends`]: say it to one kind of storage.
+//! - [`registry`]: locks and protection, where the storage has no place for them.
+//! - [`config`], [`compose`], [`cli`]: from a file to ready endpoints to a command.
+
+pub mod backend;
+pub mod backends;
+pub mod cli;
+pub mod compose;
+pub mod config;
+pub mod logging;
+pub mod mount;
+pub mod registry;
+pub mod tree;
