@@ -1,0 +1,233 @@
+//! A back-end that keeps every call, and can be slow or refuse.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use filerfs::backend::{
+    Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result, Rule,
+    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+};
+use parking_lot::Mutex;
+
+/// Counts calls: reads by number, changes by what they asked for.
+pub struct Counting {
+    inner: Arc<dyn StorageBackend>,
+    reads: Mutex<Vec<String>>,
+    changes: Mutex<Vec<String>>,
+    /// How long each call takes.
+    pub delay: Mutex<Duration>,
+    /// What the next calls are refused with, reads and changes alike.
+    pub refusal: Mutex<Option<Kind>>,
+    /// Called before each change, with the back-end beneath: to look at it at that instant.
+    pub watch: Mutex<Option<Watch>>,
+}
+
+/// Looks at the calls as they come.
+pub type Watch = Box<dyn FnMut(&str) + Send>;
+
+impl Counting {
+    pub fn new(inner: Arc<dyn StorageBackend>) -> Arc<Counting> {
+        Arc::new(Counting {
+            inner,
+            reads: Mutex::default(),
+            changes: Mutex::default(),
+            delay: Mutex::default(),
+            refusal: Mutex::default(),
+            watch: Mutex::default(),
+        })
+    }
+
+    /// The changes since the last time this was asked, each as `call(arguments)`.
+    pub fn take_changes(&self) -> Vec<String> {
+        std::mem::take(&mut self.changes.lock())
+    }
+
+    /// The reads since the last time this was asked.
+    pub fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.reads.lock())
+    }
+
+    /// The back-end beneath, for changes made elsewhere.
+    pub fn inner(&self) -> &Arc<dyn StorageBackend> {
+        &self.inner
+    }
+
+    async fn read(&self, call: String) -> Result<()> {
+        self.reads.lock().push(call);
+        self.behave().await
+    }
+
+    async fn change(&self, call: String) -> Result<()> {
+        if let Some(watch) = &mut *self.watch.lock() {
+            watch(&call);
+        }
+        self.changes.lock().push(call);
+        self.behave().await
+    }
+
+    async fn behave(&self) -> Result<()> {
+        let delay = *self.delay.lock();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        match *self.refusal.lock() {
+            Some(kind) => Err(Error::new(kind, "refused by the test")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl StorageBackend for Counting {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+
+    fn refresh(&self) {
+        self.inner.refresh();
+    }
+
+    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+        self.read("volumes()".into()).await?;
+        self.inner.volumes().await
+    }
+
+    async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
+        self.read(format!("get_volume({volume})")).await?;
+        self.inner.get_volume(volume).await
+    }
+
+    async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
+        self.change(format!("create_volume({volume}, {})", set(&new.settings))).await?;
+        self.inner.create_volume(volume, new).await
+    }
+
+    async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
+        self.change(format!("restrict_volume({volume})")).await?;
+        self.inner.restrict_volume(volume).await
+    }
+
+    async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
+        self.change(format!("patch_volume({volume}, {})", set(settings))).await?;
+        self.inner.patch_volume(volume, settings).await
+    }
+
+    async fn clone_volume(
+        &self,
+        new: &VolumeName,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        settings: &Settings,
+    ) -> Result<Arc<Volume>> {
+        self.change(format!("clone_volume({new}, {volume}, {snapshot}, {})", set(settings))).await?;
+        self.inner.clone_volume(new, volume, snapshot, settings).await
+    }
+
+    async fn rollback_volume(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        newer: Newer,
+    ) -> Result<()> {
+        self.change(format!("rollback_volume({volume}, {snapshot}, {newer:?})")).await?;
+        self.inner.rollback_volume(volume, snapshot, newer).await
+    }
+
+    async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
+        self.read(format!("get_snapshots({volume})")).await?;
+        self.inner.get_snapshots(volume).await
+    }
+
+    async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+        self.read(format!("get_snapshot({volume}, {snapshot})")).await?;
+        self.inner.get_snapshot(volume, snapshot).await
+    }
+
+    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+        self.change(format!("create_snapshot({volume}, {snapshot})")).await?;
+        self.inner.create_snapshot(volume, snapshot).await
+    }
+
+    async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
+        self.change(format!("delete_snapshot({volume}, {snapshot})")).await?;
+        self.inner.delete_snapshot(volume, snapshot).await
+    }
+
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()> {
+        self.change(format!("rename_snapshot({volume}, {from}, {to})")).await?;
+        self.inner.rename_snapshot(volume, from, to).await
+    }
+
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+        self.read(format!("locks({volume})")).await?;
+        self.inner.locks(volume).await
+    }
+
+    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
+        self.change(format!("create_lock({volume}, {host})")).await?;
+        self.inner.create_lock(volume, host).await
+    }
+
+    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
+        self.change(format!("remove_lock({volume}, {host})")).await?;
+        self.inner.remove_lock(volume, host).await
+    }
+
+    async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
+        self.read("policies()".into()).await?;
+        self.inner.policies().await
+    }
+
+    async fn get_policy(&self, policy: &PolicyName) -> Result<Arc<Policy>> {
+        self.read(format!("get_policy({policy})")).await?;
+        self.inner.get_policy(policy).await
+    }
+
+    async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
+        self.change(format!("create_policy({policy})")).await?;
+        self.inner.create_policy(policy, rules).await
+    }
+
+    async fn remove_policy(&self, policy: &PolicyName) -> Result<()> {
+        self.change(format!("remove_policy({policy})")).await?;
+        self.inner.remove_policy(policy).await
+    }
+
+    async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
+        self.change(format!("set_policy({volume}, {policy})")).await?;
+        self.inner.set_policy(volume, policy).await
+    }
+
+    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
+        self.change(format!("ensure_policy_rule_present({policy}, {rule})")).await?;
+        self.inner.ensure_policy_rule_present(policy, rule).await
+    }
+
+    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
+        self.change(format!("ensure_policy_rule_absent({policy}, {rule})")).await?;
+        self.inner.ensure_policy_rule_absent(policy, rule).await
+    }
+
+    async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
+        let rules: Vec<_> = order.iter().map(Rule::as_str).collect();
+        self.change(format!("order_policy_rules({policy}, {})", rules.join(" "))).await?;
+        self.inner.order_policy_rules(policy, order).await
+    }
+}
+
+/// The settings that are set, as `name=value`.
+fn set(settings: &Settings) -> String {
+    let keys = filerfs::tree::nodes::attributes::keys();
+    let set = keys.filter_map(|key| Some(format!("{}={}", key.name, key.set(settings)?)));
+    set.collect::<Vec<_>>().join(" ")
+}
