@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compose::compose;
 use crate::config::{Config, ConfigError, MountOption};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
 use crate::tree::describe;
 
@@ -60,15 +60,6 @@ enum Command {
     },
     /// Print the manual page.
     Man,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One object a line.
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -17,9 +17,8 @@ use fuser::{
 use super::answer::{Answers, Op};
 use super::callers::{caller, has_open};
 use super::replies::{Listed, Opened};
-use crate::backend::{Error, Kind};
-use crate::tree::Asked;
 use crate::tree::limits::LIST_BYTES;
+use crate::tree::{Asked, Error, Kind};
 
 /// The file system that fuser calls.
 pub struct Adapter(pub Arc<Answers>);

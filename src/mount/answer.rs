@@ -16,10 +16,9 @@ use tokio::runtime::Handle;
 use super::callers;
 use super::errno::errno;
 use super::replies::Answer;
-use crate::backend::{Error, Kind, Result};
 use crate::tree::outcomes::Outcome;
 use crate::tree::table::Caller;
-use crate::tree::{Done, Tree};
+use crate::tree::{Done, Error, Kind, Result, Tree};
 
 /// What a request is about, for its outcome.
 pub struct Op {

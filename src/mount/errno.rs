@@ -1,6 +1,6 @@
 //! One kind, one errno, one place. `docs/errors.md` has the same table; a test compares them.
 
-use crate::backend::Kind;
+use crate::tree::Kind;
 
 /// The errno of a kind of failure, and its name.
 pub fn errno(kind: Kind) -> (i32, &'static str) {

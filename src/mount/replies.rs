@@ -9,6 +9,7 @@ use fuser::{
     ReplyStatfs, ReplyWrite,
 };
 
+use crate::tree::limits::NAME_BYTES;
 use crate::tree::listing::Listing;
 use crate::tree::{Attributes, FileKind, Tree};
 
@@ -72,16 +73,7 @@ answer!(ReplyOpen, Opened, |reply, opened| match opened {
 });
 answer!(ReplyStatfs, (u64, u64), |reply, sizes| {
     let (total, free) = (sizes.0.div_ceil(BLOCK), sizes.0.saturating_sub(sizes.1) / BLOCK);
-    reply.statfs(
-        total,
-        free,
-        free,
-        0,
-        0,
-        BLOCK as u32,
-        crate::backend::names::NAME_BYTES as u32,
-        BLOCK as u32,
-    )
+    reply.statfs(total, free, free, 0, 0, BLOCK as u32, NAME_BYTES as u32, BLOCK as u32)
 });
 answer!(ReplyDirectory, Listed, |reply, listed| {
     let mut reply = reply;

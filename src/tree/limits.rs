@@ -1,5 +1,7 @@
 //! The limits of the tree, shown in `.ctl/limits/`.
 
+pub use crate::backend::names::NAME_BYTES;
+
 /// The most bytes of one value.
 pub const VALUE_BYTES: usize = 4096;
 /// The most bytes of one list or keyed text. One write(2) must be shorter than this, so that it arrives whole.

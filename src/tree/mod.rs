@@ -23,7 +23,7 @@ pub mod writes;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::backend::{Error, Kind, Result};
+pub use crate::backend::{Error, Kind, Result};
 use handles::Handles;
 use inodes::{Inodes, Node};
 use place::{Object, Place, Stat};

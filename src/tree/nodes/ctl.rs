@@ -72,7 +72,7 @@ fn limit_rows() -> &'static [Row] {
     static ROWS: LazyLock<[Row; 6]> = LazyLock::new(|| {
         [
             text(".ctl/limits/name_bytes", "the longest file name, in bytes", |_, _| {
-                line(&crate::backend::names::NAME_BYTES.to_string())
+                line(&limits::NAME_BYTES.to_string())
             }),
             text(".ctl/limits/value_bytes", "the longest value, in bytes", |_, _| {
                 line(&limits::VALUE_BYTES.to_string())
