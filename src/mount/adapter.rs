@@ -9,16 +9,17 @@ use std::time::SystemTime;
 
 use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, InitFlags, IoctlFlags,
-    KernelConfig, LockOwner, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr,
-    ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl,
-    ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
+    ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
+    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
+    WriteFlags,
 };
 
 use super::answer::{Answers, Op};
 use super::callers::{caller, has_open};
 use super::replies::{Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
-use crate::tree::{Asked, Error, Kind};
+use crate::tree::{Asked, Error, Kind, Opening};
 
 /// The file system that fuser calls.
 pub struct Adapter(pub Arc<Answers>);
@@ -170,8 +171,13 @@ impl Filesystem for Adapter {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         let (tree, caller) = (self.0.tree.clone(), caller(request));
-        let (append, truncated) = (flags.0 & libc::O_APPEND != 0, flags.0 & libc::O_TRUNC != 0);
-        let work = async move { tree.open(ino.0, append, truncated, &caller).map(Opened::File) };
+        let has = |flag| flags.0 & flag != 0;
+        let mode = Opening {
+            writes: flags.acc_mode() != OpenAccMode::O_RDONLY,
+            append: has(libc::O_APPEND),
+            truncates: has(libc::O_TRUNC),
+        };
+        let work = async move { tree.open(ino.0, mode, &caller).map(Opened::File) };
         self.0.answer(at("open", ino), caller, reply, work);
     }
 

@@ -8,10 +8,27 @@ use super::writes::{Form, Staged, Writing};
 use super::{Done, Tree, gone, values};
 use crate::backend::{Error, Kind, Result};
 
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opening {
+    /// `O_WRONLY`, `O_RDWR`.
+    pub writes: bool,
+    /// `O_APPEND`.
+    pub append: bool,
+    /// `O_TRUNC`.
+    pub truncates: bool,
+}
+
 impl Tree {
     /// Opens a file. Emptying it by `O_TRUNC` is no change.
-    pub fn open(&self, ino: u64, append: bool, truncated: bool, caller: &Caller) -> Result<u64> {
-        Ok(self.handles.open(self.inodes.get(ino)?, caller.pid, append, truncated))
+    pub fn open(&self, ino: u64, mode: Opening, caller: &Caller) -> Result<u64> {
+        let node = self.inodes.get(ino)?;
+        // Root may open whatever it likes, as far as the kernel is concerned.
+        if mode.writes && !node.row.writable() {
+            let error = Error::new(Kind::NotPermitted, format!("{} is read-only", node.row.name));
+            return Err(error.hint("ls -l shows which files take a value"));
+        }
+        Ok(self.handles.open(node, caller.pid, mode.append, mode.truncates))
     }
 
     /// Reads from a file: the text as it was when its beginning was read.
@@ -43,12 +60,16 @@ impl Tree {
     pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
         let file = file(&handle)?;
+        // The mode keeps everybody out but root.
+        if matches!(file, File::ReadOnly(_)) {
+            return Err(Error::new(Kind::NotPermitted, "this file cannot be written"));
+        }
         let one_value = matches!(file, File::Scalar(_));
         let form = Form { limit: file.limit(), one_value, append: handle.append };
         let mut writing = handle.writing.lock().await;
         let written = match writing.stage(form, offset, data) {
             Ok(staged) => match file {
-                File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
+                File::ReadOnly(_) => Ok(false),
                 File::Scalar(file) => {
                     write_whole(&**file, values::value, &handle, &mut writing, staged).await
                 }

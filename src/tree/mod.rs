@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use crate::backend::{Error, Kind, Result};
+pub use files::Opening;
 use handles::Handles;
 use inodes::{Inodes, Node};
 use place::{Object, Place, Stat};
