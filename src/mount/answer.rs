@@ -90,8 +90,11 @@ impl Answers {
         self.start(async move {
             match guarded(work).await {
                 Ok((answer, done)) => {
-                    if done.changed {
-                        answers.changed(op, caller, begun.elapsed(), &done);
+                    match (done.changed, op.name) {
+                        (true, _) => answers.changed(op, caller, begun.elapsed(), &done),
+                        // Every close comes here, also the one right after a refused write.
+                        (false, "close" | "release") => {}
+                        (false, _) => answers.tree.shared.outcomes.succeeded(&caller),
                     }
                     reply.answer(answer);
                 }

@@ -144,6 +144,11 @@ impl Outcomes {
         }
     }
 
+    /// A change was asked for, and there was nothing to do: that too is a success.
+    pub fn succeeded(&self, caller: &Caller) {
+        self.kept.lock().last.remove(&(caller.uid, caller.session));
+    }
+
     /// The last result of this caller.
     pub fn last_error(&self, caller: &Caller) -> String {
         let kept = self.kept.lock();
