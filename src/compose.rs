@@ -8,7 +8,7 @@ use nix::unistd::{Group, User, getegid, geteuid, gethostname};
 
 use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
-use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind};
+use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind, with_hint};
 use crate::registry::{MemoryRegistry, Registered, Registry};
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::endpoint::Endpoint;
@@ -82,7 +82,9 @@ fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<En
 fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, ConfigError> {
     let content = match (&endpoint.load, &endpoint.generate) {
         (Some(load), Some(_)) => {
-            return Err(config.source.fault(&load.span(), "load and generate exclude each other"));
+            return Err(config
+                .source
+                .fault(&load.span(), "load and generate exclude each other; accepted: one of them"));
         }
         (Some(load), None) => {
             let path = config.source.resolve(load.get_ref());
@@ -92,7 +94,10 @@ fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, Config
             let content: Content = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
             return Memory::with(content).map_err(|e| fault(e.to_string()));
         }
-        (None, Some(generate)) => generate.get_ref().content(),
+        (None, Some(generate)) => {
+            let memory = Memory::with(generate.get_ref().content());
+            return memory.map_err(|e| config.source.fault(&generate.span(), e));
+        }
         (None, None) => Content::default(),
     };
     Memory::with(content).map_err(|e| config.source.fault(&endpoint.name.span(), e))
@@ -102,8 +107,10 @@ fn defaults(config: &Config, endpoint: &config::Endpoint) -> Result<NewVolume, C
     let mut new = NewVolume::default();
     for (key, value) in &endpoint.defaults {
         new = with_default(new, key, &value.get_ref().to_string()).map_err(|error| {
-            let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            config.source.fault(&value.span(), format!("{error}{hint}"))
+            // The place names the key already.
+            let message = with_hint(&error);
+            let message = message.strip_prefix(&format!("{key}: ")).unwrap_or(&message);
+            config.source.fault(&value.span(), message)
         })?;
     }
     Ok(new)
@@ -151,7 +158,7 @@ fn id(
     let Some(name) = name else { return Ok(None) };
     let found = name.get_ref().parse().ok().or_else(|| find(name.get_ref()));
     let message = || {
-        format!("there is no {what} {:?}; accepted: a name or number that this host knows", name.get_ref())
+        format!("there is no {what} {:?}; accepted: a name that this host knows, or a number", name.get_ref())
     };
     found.map(Some).ok_or_else(|| config.source.fault(&name.span(), message()))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::backend::HostName;
+use crate::backend::{Error, HostName};
 use crate::backends::memory::Generate;
 
 /// The whole file.
@@ -35,6 +35,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Mount {
     /// The name locks are taken under; the machine's own if not given.
+    #[serde(deserialize_with = "host")]
     pub host: Option<HostName>,
     /// As `-o`.
     pub options: Vec<MountOption>,
@@ -93,7 +94,7 @@ pub enum EndpointKind {
 
 /// A value of `defaults`: text, a number, or true and false.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text, a whole number, or true or false")]
 pub enum Scalar {
     /// `"20G"`
     Text(String),
@@ -179,10 +180,8 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Unreadable(path.into(), e))?;
         let source = Source { path: path.into(), text };
-        let mut config: Config = toml::from_str(&source.text).map_err(|e| {
-            let span = e.span().unwrap_or(0..0);
-            source.fault(&span, e.message().trim_end().replace('\n', ": "))
-        })?;
+        let mut config: Config = toml::from_str(&source.text)
+            .map_err(|e| source.fault(&e.span().unwrap_or(0..0), in_words_of_toml(e.message())))?;
         config.source = source;
         Ok(config)
     }
@@ -192,21 +191,65 @@ impl Source {
     /// A fault at a place in the file.
     pub fn fault(&self, span: &Range<usize>, message: impl fmt::Display) -> ConfigError {
         let before = &self.text[..span.start.min(self.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let text = self.text.lines().nth(line - 1).unwrap_or_default().trim();
-        // A value inside a table stands behind its own key; anything else behind the key of its line.
-        let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
-        let head = text.get(..column.min(text.len())).unwrap_or(text).trim_end().trim_end_matches('=');
-        let inner = head.rsplit(['{', ',']).next().unwrap_or(head).trim();
-        let key = if inner.is_empty() { text.split('=').next().unwrap_or(text).trim() } else { inner };
-        let key = key.split('=').next().unwrap_or(key).trim().to_owned();
-        ConfigError::At { file: self.path.display().to_string(), line, key, message: message.to_string() }
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        ConfigError::At {
+            file: self.path.display().to_string(),
+            line: before.matches('\n').count() + 1,
+            key: key(line, (before.len() - start).min(line.len())).to_owned(),
+            message: message.to_string(),
+        }
     }
 
     /// A path that stands in the configuration, relative to its folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
+}
+
+/// The key that a place in a line belongs to: the one that stands there, the one of the value that stands
+/// there, or that of the line; a header is its own key.
+fn key(line: &str, column: usize) -> &str {
+    let (before, after) = line.split_at(column);
+    let head = |text: &str| text.split('=').next().unwrap_or(text).trim().len();
+    let word =
+        after.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default();
+    if line.trim_start().starts_with('[') {
+        return line.split('#').next().unwrap_or(line).trim();
+    }
+    if !word.is_empty() && after[word.len()..].trim_start().starts_with('=') {
+        return word;
+    }
+    let inner = before.rsplit(['{', ',']).next().unwrap_or(before).trim_start();
+    let of = if inner.is_empty() { line.trim_start() } else { inner };
+    &of[..head(of)]
+}
+
+/// The parsers name types of Rust; the file has types of TOML.
+fn in_words_of_toml(message: &str) -> String {
+    let message = message.trim_end().replace('\n', ": ");
+    let Some((what, expected)) = message.rsplit_once("expected ") else { return message };
+    let expected = match expected {
+        "a sequence" if what.contains("type: map") => "a list of tables, each under [[ ]]",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "u32" => "a whole number from 0 to 4294967295",
+        "path string" => "a string",
+        _ if expected == "a map" || expected.starts_with("struct ") => "a table",
+        _ => expected,
+    };
+    format!("{}expected {expected}", what.replace("type: map", "type: table"))
+}
+
+fn host<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<HostName>, D::Error> {
+    let host = HostName::new(&String::deserialize(from)?);
+    host.map(Some).map_err(|e| serde::de::Error::custom(with_hint(&e)))
+}
+
+/// A failure together with what would be accepted.
+pub fn with_hint(error: &Error) -> String {
+    let hint = error.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{error}{hint}")
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

@@ -93,7 +93,12 @@ mod humantime_time {
         from: D,
     ) -> std::result::Result<Option<SystemTime>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
-        text.map(|text| humantime::parse_rfc3339(&text).map_err(D::Error::custom)).transpose()
+        let time = |text: String| {
+            humantime::parse_rfc3339(&text).map_err(|e| {
+                D::Error::custom(format!("{text:?} is not a time ({e}); accepted: 2025-01-31T12:00:00Z"))
+            })
+        };
+        text.map(time).transpose()
     }
 }
 
