@@ -18,11 +18,7 @@ fn mkdir_and_rmdir_create_and_remove_a_policy() {
             &["remove_policy(p)", "create_policy(p)"],
         )
         .after("mkdir policies/p; echo 10.0.0.1 > policies/p/rules"),
-        done(
-            "mkdir 'policies/two words'; ls policies",
-            "default\nnfs\ntwo words\n",
-            &["create_policy(two words)"],
-        ),
+        done("mkdir policies/p:1; ls policies", "default\nnfs\np:1\n", &["create_policy(p:1)"]),
         done(
             "cat policies/nfs/used_by; echo default > volumes/db2/policy; cat policies/default/used_by",
             "db2\ndb1\ndb2\n",
