@@ -5,6 +5,7 @@
 mod common;
 mod process;
 
+mod access;
 mod faults;
 mod life;
 mod options;
