@@ -157,12 +157,7 @@ pub fn mounted(path: &Path) -> Option<String> {
         Some((point, device.split(' ').next()?.to_owned()))
     };
     // The last one is on top.
-    table
-        .lines()
-        .filter_map(of_line)
-        .filter(|(point, _)| Path::new(point) == path)
-        .next_back()
-        .map(|(_, kind)| kind)
+    table.lines().filter_map(of_line).rfind(|(point, _)| Path::new(point) == path).map(|(_, kind)| kind)
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes in octal.
