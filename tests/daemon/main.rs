@@ -6,7 +6,9 @@ mod common;
 mod process;
 
 mod access;
+mod commands;
 mod faults;
 mod life;
+mod logs;
 mod options;
 mod refusals;

@@ -107,7 +107,7 @@ fn a_user_mounts_with_fusermount3_and_the_mount_is_the_users_own() {
         "{DEVICE} $USER $F mount mnt 2>log & until grep -qs ready log; do sleep 0.01; done; \
          $USER sh -c 'mkdir mnt/dummy/volumes/v && echo 5G > mnt/dummy/volumes/v/size_total && \
          cat mnt/dummy/volumes/v/size_total && stat -c %u:%a mnt/dummy/volumes'; \
-         ls mnt 2>&1 | tail -1; kill $!; wait $!; grep -c fuse.filerfs /proc/mounts || true"
+         ls mnt 2>&1 | tail -1; kill $!; wait $!; grep -c \" $D/mnt \" /proc/mounts || true"
     );
     let (code, stdout, stderr) = in_own_namespace(&script);
     let expected = "5368709120\n65534:755\nls: cannot access 'mnt': Permission denied\n0\n";
@@ -121,7 +121,7 @@ fn a_dead_and_a_busy_mount_of_a_user_are_taken_off() {
          start; kill -9 $daemon; wait $daemon || true; start; \
          $USER sh -c 'cd mnt/dummy; exec sleep 60' & sleeper=$!; \
          until [ \"$($USER readlink /proc/$sleeper/cwd)\" = $D/mnt/dummy ]; do sleep 0.01; done; \
-         kill $daemon; wait $daemon; echo $?; grep -c fuse.filerfs /proc/mounts || true; kill $sleeper"
+         kill $daemon; wait $daemon; echo $?; grep -c \" $D/mnt \" /proc/mounts || true; kill $sleeper"
     );
     let (code, stdout, stderr) = in_own_namespace(&script);
     assert_eq!((code, &*stdout), (0, "0\n0\n"), "{stderr}");
@@ -149,7 +149,7 @@ fn a_directory_of_somebody_else_is_refused_to_a_user() {
 fn a_dead_mount_of_another_file_system_is_not_touched() {
     let script = "mkdir mnt; exec 9<>/dev/fuse; \
                   mount -i -t fuse.other -o fd=9,rootmode=40000,user_id=0,group_id=0 other mnt; exec 9>&-; \
-                  $F mount mnt || grep -c fuse.other /proc/mounts";
+                  $F mount mnt || grep -c \" $D/mnt fuse.other \" /proc/mounts";
     let (code, stdout, stderr) = in_own_namespace(script);
     assert_eq!((code, &*stdout), (0, "1\n"), "{stderr}");
     let last = stderr.lines().last().unwrap();
