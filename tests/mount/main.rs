@@ -12,6 +12,7 @@ mod callers;
 mod hostile;
 mod nothing;
 mod panics;
+mod refusals;
 mod rows;
 mod rules;
 mod storm;
