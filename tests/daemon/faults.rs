@@ -144,6 +144,46 @@ fn every_fault_of_a_configuration_is_one_sentence_with_file_line_and_key() {
 }
 
 #[test]
+fn each_fault_has_its_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("filerfs.toml");
+    let config = "[[endpoint]]\nname = \"a/b\"\nkind = \"memory\"\n\
+                  [[endpoint]]\nname = \"d\"\nkind = \"memory\"\nload = \"missing.json\"\n\
+                  defaults = { junction_path = \"db\", max_autosize = \"5Q\" }\n\
+                  [[access]]\npath = \"e/volumes\"\nowner = \"no-such-user\"\ngroup = \"no-such-group\"\nmode = \"9\"\n\
+                  [[access]]\npath = \"d/volumes/*/lok\"\n";
+    fs::write(&file, config).unwrap();
+    let (code, stdout, stderr) = output(filerfs().arg("check").arg("-c").arg(&file));
+    let prefix = format!("filerfs: {}:", file.display());
+    let place =
+        |line: &str| line.strip_prefix(&prefix).unwrap().splitn(3, ':').take(2).collect::<Vec<_>>().join(":");
+    let places: Vec<_> = stderr.lines().map(place).collect();
+    let expected = [
+        "2: name",
+        "7: load",
+        "8: junction_path",
+        "8: max_autosize",
+        "10: path",
+        "11: owner",
+        "12: group",
+        "13: mode",
+        "15: path",
+    ];
+    assert_eq!((code, &*stdout, places), (1, "", expected.map(str::to_owned).to_vec()), "{stderr}");
+}
+
+#[test]
+fn a_machine_whose_name_is_no_host_name_is_told_to_set_one() {
+    let script = "echo '(none)' > /proc/sys/kernel/hostname && exec \"$0\" check";
+    let mut command = std::process::Command::new("unshare");
+    let (code, _, stderr) =
+        output(command.args(["--uts", "sh", "-c", script, env!("CARGO_BIN_EXE_filerfs")]));
+    let said = "filerfs: the machine's own name cannot be used: a host name cannot hold \"(\"";
+    assert_eq!((code, stderr.split(';').next().unwrap()), (1, said), "{stderr}");
+    assert!(stderr.ends_with("; set another as host in [mount]\n"), "{stderr}");
+}
+
+#[test]
 fn a_mount_with_a_wrong_configuration_says_the_same_and_mounts_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (file, mount_point) = (dir.path().join("filerfs.toml"), dir.path().join("mnt"));
