@@ -20,13 +20,22 @@ pub fn filerfs() -> Command {
     command
 }
 
-/// What a command printed, and its exit status.
+/// What a command printed, and its exit status. One that does not end is ended, and fails.
 pub fn output(command: &mut Command) -> (i32, String, String) {
-    let output = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?} cannot be run: {e}; scripts/test installs it"));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    let (stdout, stderr) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    command.stdout(stdout.reopen().unwrap()).stderr(stderr.reopen().unwrap());
+    let child = command.spawn();
+    let mut child =
+        child.unwrap_or_else(|e| panic!("{command:?} cannot be run: {e}; scripts/test installs it"));
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // Too late for one that has ended.
+    let _ = child.kill();
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    let text = |file: &NamedTempFile| String::from_utf8_lossy(&fs::read(file.path()).unwrap()).into_owned();
+    (code, text(&stdout), text(&stderr))
 }
 
 /// Waits until something is true; fails if it never is.

@@ -25,7 +25,7 @@ fn in_own_namespace(script: &str) -> (i32, String, String) {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("timeout");
     command
-        .args(["-s", "KILL", "60", "unshare", "--mount", "bash", "-euc", script])
+        .args(["-s", "KILL", "20", "unshare", "--mount", "bash", "-euc", script])
         .current_dir(dir.path())
         .env("LC_ALL", "C");
     command.env("F", env!("CARGO_BIN_EXE_filerfs")).env("D", dir.path()).env("HOME", "/");
