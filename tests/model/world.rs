@@ -18,6 +18,9 @@ use crate::state::{State, Volume as Modelled};
 use crate::surface::{Answer, Seen, Surface};
 use crate::values::{KEYS, unset};
 
+/// The most reads of one system call with its path, however much there is on the storage.
+const READS: usize = 12;
+
 /// How often each kind of operation was done, and was refused.
 pub type Tally = BTreeMap<String, (usize, usize)>;
 
@@ -96,8 +99,10 @@ impl<S: Surface> World<S> {
     ) -> Option<T> {
         let before = self.beneath();
         self.backend.take_changes();
+        self.backend.take_reads();
         let answer = call(&self.surface);
-        let changes = self.backend.take_changes();
+        let (changes, reads) = (self.backend.take_changes(), self.backend.take_reads());
+        assert!(reads.len() <= READS, "{what:?}: {reads:?}");
         match (&expect, &answer) {
             (Expect::Do(calls), Ok(_)) => assert_eq!(changes.len(), *calls, "{what:?}: {changes:?}"),
             (Expect::Refuse(refusal), Err(error)) => {
