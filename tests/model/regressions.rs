@@ -91,6 +91,18 @@ pub fn regressions() -> Vec<(&'static str, Vec<Op>)> {
             ],
         ),
         (
+            "`{name}` in the defaults is the name of each new volume, also of one that was staged",
+            vec![
+                write(
+                    Kind::Defaults,
+                    vec![Step::Next("junction_path /{name}\ncomment of {name}", End::Line)],
+                ),
+                Op::MakeVolume("web.1"),
+                Op::Stage("c1"),
+                Op::Promote(0, "a/b"),
+            ],
+        ),
+        (
             "the rest of a directory is listed by a daemon that did not begin it",
             vec![Op::ListAcross(Place::Volumes, 0, 1, true, Box::new(Op::MakeVolume("web.1")))],
         ),
