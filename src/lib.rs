@@ -11,9 +11,11 @@
 
 pub mod backend;
 pub mod backends;
+pub mod cache;
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod gate;
 pub mod logging;
 pub mod mount;
 pub mod registry;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent};
-pub use model::{Api, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
+pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
 
@@ -25,6 +25,9 @@ pub trait StorageBackend: Send + Sync {
 
     /// How it does. Answers at once, whatever the storage does.
     fn health(&self) -> Health;
+
+    /// How many calls were made, and what came of them. Answers at once.
+    fn calls(&self) -> Vec<CallCount>;
 
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);

@@ -168,3 +168,16 @@ pub enum Api {
     /// It does not.
     Down,
 }
+
+/// Calls of a storage, for `.ctl/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallCount {
+    /// The operation.
+    pub call: &'static str,
+    /// `ok`, or the kind of failure.
+    pub result: &'static str,
+    /// How many.
+    pub count: u64,
+    /// How long they took together.
+    pub seconds: f64,
+}

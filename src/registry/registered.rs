@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Marks, Registry, Subject};
 use crate::backend::{
-    Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
+    CallCount, Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
     Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
@@ -91,6 +91,10 @@ impl StorageBackend for Registered {
 
     fn health(&self) -> Health {
         self.backend.health()
+    }
+
+    fn calls(&self) -> Vec<CallCount> {
+        self.backend.calls()
     }
 
     fn refresh(&self) {

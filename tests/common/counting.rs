@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result, Rule,
+    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result, Rule,
     Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 use parking_lot::Mutex;
@@ -86,6 +86,10 @@ impl StorageBackend for Counting {
 
     fn health(&self) -> Health {
         self.inner.health()
+    }
+
+    fn calls(&self) -> Vec<CallCount> {
+        self.inner.calls()
     }
 
     fn refresh(&self) {

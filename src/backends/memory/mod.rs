@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use crate::backend::{
-    Api, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
+    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
     Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
@@ -50,6 +50,10 @@ impl StorageBackend for Memory {
 
     fn health(&self) -> Health {
         Health { api: Api::Ok, latency: None, cache_age: None }
+    }
+
+    fn calls(&self) -> Vec<CallCount> {
+        Vec::new()
     }
 
     fn refresh(&self) {}
