@@ -108,7 +108,8 @@ fn printable(what: &str, name: &str) -> Result<()> {
 /// Characters that a terminal would obey rather than show.
 pub fn unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn allowed(what: &str, name: &str, accepted: &str, ok: impl Fn(char) -> bool) -> Result<()> {

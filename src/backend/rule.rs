@@ -30,15 +30,17 @@ impl Rule {
     }
 
     /// Whether more characters could make a rule of this text: a write may end in the middle of a line.
+    ///
+    /// Four numbers must be an address: a host name could begin so, but a mistake is far more likely.
     pub fn may_begin(text: &str) -> bool {
-        const NUMERIC: [&str; 14] = [
-            "", "0", "0.0", "0.0.0", ".0", ".0.0", ".0.0.0", "/0", "5", "5.0", "5.0.0", "55", "55.0",
-            "55.0.0",
-        ];
-        const WORDS: [&str; 5] = ["", "a", ":", "::", "0"];
-        let numeric = text.bytes().all(|b| b.is_ascii_digit() || b".:/".contains(&b));
-        let more = if numeric { &NUMERIC[..] } else { &WORDS[..] };
-        more.iter().chain(&WORDS[2..4]).any(|more| canonical(&format!("{text}{more}")).is_ok())
+        // One of these completes whatever can be completed, but a mask.
+        const MORE: [&str; 11] = ["", "0", "a", ".a", ":", "::", ".0", ".0.0", ".0.0.0", "0.0", "0.0.0"];
+        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if text.split('.').count() == 4 && text.split('.').all(number) {
+            return text.parse::<IpAddr>().is_ok();
+        }
+        MORE.iter().any(|more| canonical(&format!("{text}{more}")).is_ok())
+            || text.split_once('/').is_some_and(|(address, mask)| may_begin_mask(address, mask))
     }
 
     /// The rule as it was given.
@@ -72,7 +74,7 @@ fn canonical(text: &str) -> std::result::Result<String, (String, usize)> {
 fn network(address: &str, mask: &str, at: usize) -> std::result::Result<String, (String, usize)> {
     let address: IpAddr = address.parse().map_err(|_| (format!("{address:?} is not an address"), 0))?;
     let net = match (mask.parse::<IpAddr>(), mask.parse::<u8>()) {
-        (Ok(mask), _) => IpNet::with_netmask(address, mask).ok(),
+        (Ok(mask), _) if mask.is_ipv4() == address.is_ipv4() => IpNet::with_netmask(address, mask).ok(),
         (_, Ok(bits)) if !mask.starts_with('+') => IpNet::new(address, bits).ok(),
         _ => None,
     };
@@ -81,6 +83,15 @@ fn network(address: &str, mask: &str, at: usize) -> std::result::Result<String, 
         net.addr().to_string()
     } else {
         net.trunc().to_string()
+    })
+}
+
+/// Whether a prefix length or mask for the address begins like this.
+fn may_begin_mask(address: &str, mask: &str) -> bool {
+    let Ok(host) = address.parse::<IpAddr>().map(IpNet::from) else { return false };
+    (0..=host.max_prefix_len()).filter_map(|bits| IpNet::new(host.addr(), bits).ok()).any(|net| {
+        let spelled = [net.prefix_len().to_string(), net.netmask().to_string()];
+        spelled.iter().any(|spelled| spelled.starts_with(mask))
     })
 }
 

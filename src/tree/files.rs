@@ -60,16 +60,12 @@ impl Tree {
     pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
         let file = file(&handle)?;
-        // The mode keeps everybody out but root.
-        if matches!(file, File::ReadOnly(_)) {
-            return Err(Error::new(Kind::NotPermitted, "this file cannot be written"));
-        }
         let one_value = matches!(file, File::Scalar(_));
         let form = Form { limit: file.limit(), one_value, append: handle.append };
         let mut writing = handle.writing.lock().await;
         let written = match writing.stage(form, offset, data) {
             Ok(staged) => match file {
-                File::ReadOnly(_) => Ok(false),
+                File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
                 File::Scalar(file) => {
                     write_whole(&**file, values::value, &handle, &mut writing, staged).await
                 }

@@ -1,5 +1,6 @@
 //! What the filer starts with: read from a file, or made up.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +8,10 @@ use serde::Deserialize;
 
 use super::snapshots::FRESH_KBYTES;
 use super::state::{Aggregate, State};
-use super::volumes::defaults;
-use crate::backend::{AggregateName, Identity, PolicyName, Result, Rule, Settings, SnapshotName, VolumeName};
+use super::volumes::{defaults, in_range};
+use crate::backend::{
+    AggregateName, Error, Identity, PolicyName, Result, Rule, Settings, SnapshotName, VolumeName,
+};
 
 /// The content of a `load` file.
 #[derive(Debug, Default, Deserialize)]
@@ -112,7 +115,14 @@ impl Content {
         for policy in self.policies {
             state.create_policy(&policy.name, &policy.rules)?;
         }
+        let mut uuids = HashMap::new();
         for volume in self.volumes {
+            if let Some(uuid) = volume.uuid.clone()
+                && let Some(other) = uuids.insert(uuid.clone(), volume.name.clone())
+            {
+                let message = format!("volume {}: its uuid is that of volume {other}", volume.name);
+                return Err(Error::invalid(message, &uuid, 0));
+            }
             let name = volume.name.to_string();
             volume.load(&mut state).map_err(|e| e.context(format!("volume {name}")))?;
         }
@@ -121,7 +131,7 @@ impl Content {
 }
 
 impl LoadedVolume {
-    fn load(self, state: &mut State) -> Result<()> {
+    fn load(mut self, state: &mut State) -> Result<()> {
         let settings = Settings {
             size_total: self.size_total,
             percentage_snapshot_reserve: self.percentage_snapshot_reserve,
@@ -137,13 +147,17 @@ impl LoadedVolume {
         };
         state.check_free(&self.name)?;
         state.check(&self.name, &settings)?;
+        in_range(self.size_used)?;
+        in_range(self.percentage_snapshot_reserve_used)?;
         let aggregate = match self.aggregate_name {
             Some(name) => name,
             None => state.choose_aggregate(None)?,
         };
         let used = self.size_used.unwrap_or(0);
         state.add_volume(&self.name, defaults().overlaid(&settings), aggregate, used)?;
+        self.snapshots.sort_by_key(|snapshot| snapshot.creation_time);
         for snapshot in &self.snapshots {
+            in_range(snapshot.size_kbytes).map_err(|e| e.context(format!("snapshot {}", snapshot.name)))?;
             state.create_snapshot(&self.name, &snapshot.name)?;
         }
         let held = state.volume_mut(&self.name)?;
@@ -171,6 +185,8 @@ impl LoadedVolume {
         if self.percentage_snapshot_reserve_used.is_some() {
             record.percentage_snapshot_reserve_used = self.percentage_snapshot_reserve_used;
         }
+        let of_node = record.aggregate_name.as_ref().is_some_and(|name| name.as_str().starts_with("aggr0"));
+        held.usable = record.state.as_deref() == Some("online") && !of_node;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::State;
+use super::state::{State, check_name};
 use crate::backend::{Error, Kind, Policy, PolicyName, Result, Rule};
 
 impl State {
@@ -15,6 +15,7 @@ impl State {
     }
 
     pub fn create_policy(&mut self, name: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
+        check_name(name.as_str())?;
         if self.policies.contains_key(name) {
             return Err(Error::new(Kind::Exists, format!("policy {name} exists already")));
         }

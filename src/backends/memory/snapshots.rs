@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Map;
 
-use super::state::{Held, Kept, State};
+use super::state::{Held, Kept, State, check_name};
 use crate::backend::{Error, Kind, Newer, Result, Settings, Snapshot, SnapshotName, Volume, VolumeName};
 
 /// As many snapshots as a volume can have.
@@ -15,13 +15,7 @@ pub(super) const FRESH_KBYTES: u64 = 60;
 
 impl State {
     pub fn create_snapshot(&mut self, volume: &VolumeName, name: &SnapshotName) -> Result<Arc<Snapshot>> {
-        if let Some(at) = name.as_str().find(|c: char| !c.is_ascii_alphanumeric() && !":_.-".contains(c)) {
-            return Err(Error::invalid(
-                "this filer takes only letters, digits and : _ . - in names",
-                name.as_str(),
-                at,
-            ));
-        }
+        check_name(name.as_str())?;
         let held = self.volume(volume)?;
         held.check_free(name)?;
         if held.snapshots.len() >= MOST {
@@ -97,6 +91,7 @@ impl Held {
 
     pub fn rename_snapshot(&mut self, from: &SnapshotName, to: &SnapshotName) -> Result<()> {
         let at = self.position(from)?;
+        check_name(to.as_str())?;
         self.check_free(to)?;
         Arc::make_mut(&mut self.snapshots[at].record).name = to.clone();
         Ok(())

@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::backend::{AggregateName, Identity, Policy, PolicyName, Snapshot, Volume, VolumeName};
+use crate::backend::{
+    AggregateName, Error, Identity, Policy, PolicyName, Result, Snapshot, Volume, VolumeName,
+};
+
+/// The largest number that is shown: what can be read can be written back.
+pub(super) const LARGEST: u64 = i64::MAX as u64;
 
 /// Everything on the filer.
 pub(super) struct State {
@@ -32,6 +37,8 @@ pub(super) struct Held {
     pub snapshots: Vec<Kept>,
     /// Bytes of live data. The sizes in the records follow from these.
     pub data: u64,
+    /// Restricted volumes and those of the node are kept, but neither listed nor found.
+    pub usable: bool,
 }
 
 /// A snapshot and what it keeps.
@@ -50,7 +57,7 @@ impl Default for State {
             volumes: BTreeMap::new(),
             policies: BTreeMap::new(),
             junctions: HashMap::new(),
-            aggregates: vec![Aggregate { name, size_available: i64::MAX as u64 }],
+            aggregates: vec![Aggregate { name, size_available: LARGEST }],
             run: Some(Uuid::new_v4()),
             born: 0,
         }
@@ -94,12 +101,12 @@ impl Held {
     /// reserve counts as used space of the volume.
     pub fn settle(&mut self) {
         for kept in &mut self.snapshots {
-            let size = kept.own_kbytes + kept.data.abs_diff(self.data) / 1024;
+            let size = kept.own_kbytes.saturating_add(kept.data.abs_diff(self.data) / 1024).min(LARGEST);
             if kept.record.size_kbytes != Some(size) {
                 Arc::make_mut(&mut kept.record).size_kbytes = Some(size);
             }
         }
-        let (used, reserve_used) = (self.data.saturating_add(self.spill()), self.reserve_used());
+        let (used, reserve_used) = (self.data.saturating_add(self.spill()).min(LARGEST), self.reserve_used());
         let record = Arc::make_mut(&mut self.record);
         record.size_used = used;
         record.percentage_snapshot_reserve_used = Some(reserve_used);
@@ -111,7 +118,8 @@ impl Held {
     }
 
     fn snapshot_bytes(&self) -> u64 {
-        self.snapshots.iter().filter_map(|kept| kept.record.size_kbytes).sum::<u64>() * 1024
+        let kbytes = self.snapshots.iter().filter_map(|kept| kept.record.size_kbytes);
+        kbytes.fold(0, u64::saturating_add).saturating_mul(1024)
     }
 
     fn reserve(&self) -> u64 {
@@ -123,6 +131,17 @@ impl Held {
 
     fn reserve_used(&self) -> u64 {
         let share = u128::from(self.snapshot_bytes()) * 100 / u128::from(self.reserve().max(1));
-        if self.reserve() == 0 { 0 } else { u64::try_from(share).unwrap_or(u64::MAX) }
+        if self.reserve() == 0 { 0 } else { u64::try_from(share).unwrap_or(LARGEST).min(LARGEST) }
+    }
+}
+
+/// This filer takes the grammar of volume names for all objects.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    match name.find(|c: char| !c.is_ascii_alphanumeric() && !":_.-".contains(c)) {
+        Some(at) => {
+            let message = "this filer takes only letters, digits and : _ . - in names";
+            Err(Error::invalid(message, name, at))
+        }
+        None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Map;
 
-use super::state::{Held, State};
+use super::state::{Held, LARGEST, State};
 use crate::backend::{AggregateName, Error, Identity, Kind, NewVolume, Result, Settings, Volume, VolumeName};
 
 /// Bytes that a new volume uses.
@@ -13,15 +13,15 @@ const EMPTY: u64 = 200 * 1024;
 
 impl State {
     pub fn volumes(&self) -> Vec<Arc<Volume>> {
-        self.volumes.values().map(|held| held.record.clone()).collect()
+        self.volumes.values().filter(|held| held.usable).map(|held| held.record.clone()).collect()
     }
 
     pub fn volume(&self, name: &VolumeName) -> Result<&Held> {
-        self.volumes.get(name).ok_or_else(|| no_volume(name))
+        self.volumes.get(name).filter(|held| held.usable).ok_or_else(|| no_volume(name))
     }
 
     pub fn volume_mut(&mut self, name: &VolumeName) -> Result<&mut Held> {
-        self.volumes.get_mut(name).ok_or_else(|| no_volume(name))
+        self.volumes.get_mut(name).filter(|held| held.usable).ok_or_else(|| no_volume(name))
     }
 
     pub fn create_volume(&mut self, name: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
@@ -32,8 +32,9 @@ impl State {
     }
 
     pub fn restrict_volume(&mut self, name: &VolumeName) -> Result<()> {
-        let held = self.volumes.remove(name).ok_or_else(|| no_volume(name))?;
-        self.junctions.remove(held.junction_path());
+        let path = self.volume(name)?.junction_path().to_owned();
+        self.junctions.remove(&path);
+        self.volumes.remove(name);
         Ok(())
     }
 
@@ -74,7 +75,7 @@ impl State {
             creation_time: Some(SystemTime::now()),
             extra: Map::new(),
         };
-        let mut held = Held { record: Arc::new(record), snapshots: Vec::new(), data };
+        let mut held = Held { record: Arc::new(record), snapshots: Vec::new(), data, usable: true };
         held.settle();
         let record = held.record.clone();
         self.mount(name, held.junction_path());
@@ -100,6 +101,9 @@ impl State {
         if settings.protect.is_some() {
             return Err(Error::unsupported("keep the protect mark"));
         }
+        in_range(settings.size_total)?;
+        in_range(settings.percentage_snapshot_reserve)?;
+        in_range(settings.max_autosize)?;
         if let Some(policy) = &settings.active_policy_name
             && !self.policies.contains_key(policy)
         {
@@ -153,6 +157,17 @@ pub(super) fn defaults() -> Settings {
         comment: Some(String::new()),
         protect: None,
         active_policy_name: None,
+    }
+}
+
+/// What is kept must fit where it is shown.
+pub(super) fn in_range(number: Option<u64>) -> Result<()> {
+    match number {
+        Some(number) if number > LARGEST => {
+            let error = Error::new(Kind::OutOfRange, format!("{number} is too large"));
+            Err(error.hint(format!("accepted: 0 to {LARGEST}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -109,7 +109,7 @@ fn unknown(key: &str, text: &str) -> Error {
 fn pairs<'a>(text: &'a str, more: &[&str]) -> Result<Vec<(&'a str, &'a str)>> {
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     for line in lines(text.as_bytes())? {
-        let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let (key, value) = line.split_once([' ', '\t']).unwrap_or(line.split_at(line.len()));
         if pairs.iter().any(|(other, _)| *other == key) {
             return Err(Error::invalid(format!("key {key:?} is given twice"), line, 0));
         }

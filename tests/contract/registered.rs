@@ -1,0 +1,61 @@
+//! What a back-end together with a registry promises beyond the contract.
+
+use std::sync::Arc;
+
+use filerfs::backend::{Kind, Settings, StorageBackend};
+use filerfs::backends::memory::{Generate, Memory};
+use filerfs::registry::{MemoryRegistry, Registered, Registry};
+
+use crate::given::*;
+
+fn protected() -> Settings {
+    Settings { protect: Some(true), ..Settings::default() }
+}
+
+#[tokio::test]
+async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
+    let storage = memory();
+    let b: Backend = Arc::new(Registered::new("e", storage.clone(), Arc::new(MemoryRegistry::default())));
+    volume(&b, "v").await;
+    b.create_lock(&vol("v"), &host("a")).await.unwrap();
+    b.patch_volume(&vol("v"), &protected()).await.unwrap();
+    storage.restrict_volume(&vol("v")).await.unwrap();
+    refused(Kind::NotFound, b.locks(&vol("v")).await);
+    volume(&storage, "v").await;
+    assert_eq!(b.locks(&vol("v")).await.unwrap(), None);
+    assert_ne!(found(&b, "v").await.settings.protect, Some(true));
+    assert_ne!(b.volumes().await.unwrap()[0].settings.protect, Some(true));
+    b.create_lock(&vol("v"), &host("b")).await.unwrap();
+}
+
+/// Two filers may hold the same identities: generated content does.
+#[tokio::test]
+async fn endpoints_that_share_a_registry_are_apart() {
+    let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
+    let filer = || Arc::new(Memory::with(Generate { volumes: 1, snapshots: 0 }.content()).unwrap());
+    let one: Backend = Arc::new(Registered::new("one", filer(), registry.clone()));
+    let two: Backend = Arc::new(Registered::new("two", filer(), registry));
+    let v = vol("vol00001");
+    assert_eq!(one.get_volume(&v).await.unwrap().identity, two.get_volume(&v).await.unwrap().identity);
+    one.create_lock(&v, &host("a")).await.unwrap();
+    one.patch_volume(&v, &protected()).await.unwrap();
+    assert_eq!(two.locks(&v).await.unwrap(), None);
+    assert_ne!(two.get_volume(&v).await.unwrap().settings.protect, Some(true));
+    assert_ne!(two.volumes().await.unwrap()[0].settings.protect, Some(true));
+    two.create_lock(&v, &host("b")).await.unwrap();
+    two.remove_lock(&v, &host("b")).await.unwrap();
+    assert_eq!(one.locks(&v).await.unwrap(), Some(host("a")));
+}
+
+/// What the storage keeps itself, it keeps alone.
+#[tokio::test]
+async fn only_what_the_storage_lacks_is_kept_in_the_registry() {
+    let storage = memory();
+    let b = Registered::new("e", storage.clone(), Arc::new(MemoryRegistry::default()));
+    let settings = Settings { comment: Some("text".into()), ..protected() };
+    b.create_volume(&vol("v"), &plain("v")).await.unwrap();
+    b.patch_volume(&vol("v"), &settings).await.unwrap();
+    let beneath = storage.get_volume(&vol("v")).await.unwrap();
+    assert_eq!((beneath.settings.comment.as_deref(), beneath.settings.protect), (Some("text"), None));
+    assert_eq!(storage.capabilities().comments, b.capabilities().comments);
+}
