@@ -145,6 +145,10 @@ pub struct Capabilities {
     pub protect: bool,
     /// It keeps comments itself.
     pub comments: bool,
+    /// It knows which NFS clients hold locks.
+    pub nfs_locks: bool,
+    /// A volume can be named by where it is mounted, as `NODE:/junction/path`.
+    pub junction_names: bool,
 }
 
 /// How an endpoint does, known without asking it.

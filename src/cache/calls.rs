@@ -46,6 +46,10 @@ impl StorageBackend for Cache {
         self.inner.refresh();
     }
 
+    async fn identify(&self) -> Result<String> {
+        self.inner.identify().await
+    }
+
     async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
         let known = self.known.clone();
         let list = self.answer(
@@ -90,7 +94,7 @@ impl StorageBackend for Cache {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
+    ) -> Result<()> {
         let change = self.inner.clone_volume(new, volume, snapshot, settings);
         // The snapshot is busy from now on.
         let forget = |known: &mut Known| {
@@ -122,7 +126,11 @@ impl StorageBackend for Cache {
         found.ok_or_else(|| Error::not_found(format!("volume {volume} has no snapshot {snapshot}")))
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
         let change = self.inner.create_snapshot(volume, snapshot);
         self.changed(change, |known| known.forget_snapshots(volume)).await
     }
@@ -147,6 +155,14 @@ impl StorageBackend for Cache {
 
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
         self.inner.remove_lock(volume, host).await
+    }
+
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.inner.nfs_locks(volume).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        self.inner.break_nfs_locks(volume, client).await
     }
 
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
@@ -184,13 +200,13 @@ impl StorageBackend for Cache {
         self.changed(self.inner.set_policy(volume, policy), |known| known.forget_volume(volume)).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        let change = self.inner.ensure_policy_rule_present(policy, rule);
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let change = self.inner.ensure_policy_rules_present(policy, rules);
         self.changed(change, |known| known.forget_policy(policy)).await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        let change = self.inner.ensure_policy_rule_absent(policy, rule);
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let change = self.inner.ensure_policy_rules_absent(policy, rules);
         self.changed(change, |known| known.forget_policy(policy)).await
     }
 

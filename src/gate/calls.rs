@@ -82,6 +82,10 @@ impl StorageBackend for Gate {
         self.inner.refresh();
     }
 
+    async fn identify(&self) -> Result<String> {
+        self.read("identify", || self.inner.identify()).await
+    }
+
     async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
         self.read("volumes", || self.inner.volumes()).await
     }
@@ -114,8 +118,8 @@ impl StorageBackend for Gate {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
-        let settled = || async { there(self.inner.get_volume(new).await) };
+    ) -> Result<()> {
+        let settled = || async { there(self.inner.get_volume(new).await.map(drop)) };
         let make = || self.inner.clone_volume(new, volume, snapshot, settings);
         self.change("clone_volume", make, settled).await
     }
@@ -134,8 +138,12 @@ impl StorageBackend for Gate {
         self.read("get_snapshot", || self.inner.get_snapshot(volume, snapshot)).await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
-        let settled = || async { there(self.inner.get_snapshot(volume, snapshot).await) };
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let settled = || async { there(self.inner.get_snapshot(volume, snapshot).await.map(Some)) };
         self.change("create_snapshot", || self.inner.create_snapshot(volume, snapshot), settled).await
     }
 
@@ -167,6 +175,15 @@ impl StorageBackend for Gate {
         self.change("remove_lock", || self.inner.remove_lock(volume, host), settled).await
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.read("nfs_locks", || self.inner.nfs_locks(volume)).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        let settled = || async { holds(!self.inner.nfs_locks(volume).await?.iter().any(|kept| kept == client)) };
+        self.change("break_nfs_locks", || self.inner.break_nfs_locks(volume, client), settled).await
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         self.read("policies", || self.inner.policies()).await
     }
@@ -196,16 +213,22 @@ impl StorageBackend for Gate {
         self.change("set_policy", || self.inner.set_policy(volume, policy), settled).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        let settled = || async { holds(self.inner.get_policy(policy).await?.rules.contains(rule)) };
-        let make = || self.inner.ensure_policy_rule_present(policy, rule);
-        self.change("ensure_policy_rule_present", make, settled).await
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let settled = || async {
+            let kept = self.inner.get_policy(policy).await?;
+            holds(rules.iter().all(|rule| kept.rules.contains(rule)))
+        };
+        let make = || self.inner.ensure_policy_rules_present(policy, rules);
+        self.change("ensure_policy_rules_present", make, settled).await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        let settled = || async { holds(!self.inner.get_policy(policy).await?.rules.contains(rule)) };
-        let make = || self.inner.ensure_policy_rule_absent(policy, rule);
-        self.change("ensure_policy_rule_absent", make, settled).await
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let settled = || async {
+            let kept = self.inner.get_policy(policy).await?;
+            holds(!rules.iter().any(|rule| kept.rules.contains(rule)))
+        };
+        let make = || self.inner.ensure_policy_rules_absent(policy, rules);
+        self.change("ensure_policy_rules_absent", make, settled).await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::callers;
 use super::errno::errno;
+use super::interrupt::doomed;
 use super::replies::Answer;
 use crate::tree::outcomes::Outcome;
 use crate::tree::table::Caller;
@@ -70,9 +71,13 @@ impl Answers {
     ) {
         let answers = self.clone();
         self.start(async move {
-            match guarded(work).await {
-                Ok(answer) => reply.answer(answer),
-                Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
+            tokio::select! {
+                biased;
+                answer = guarded(work) => match answer {
+                    Ok(answer) => reply.answer(answer),
+                    Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
+                },
+                () = doomed(caller.pid) => reply.refuse(Errno::EINTR),
             }
         });
     }
@@ -88,17 +93,20 @@ impl Answers {
         let answers = self.clone();
         let begun = Instant::now();
         self.start(async move {
-            match guarded(work).await {
-                Ok((answer, done)) => {
-                    match (done.changed, op.name) {
-                        (true, _) => answers.changed(op, caller, begun.elapsed(), &done),
-                        // Every close comes here, also the one right after a refused write.
-                        (false, "close" | "release") => {}
-                        (false, _) => answers.tree.shared.outcomes.succeeded(&caller),
-                    }
-                    reply.answer(answer);
+            let mut work = pin!(guarded(work));
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut work => outcome,
+                () = doomed(caller.pid) => {
+                    // Nobody waits any more, but what was begun goes on, and what comes of it is kept.
+                    reply.refuse(Errno::EINTR);
+                    let _ = answers.came_of(op, caller, begun, work.await);
+                    return;
                 }
-                Err(error) => reply.refuse(answers.refused(op, caller, Some(begun.elapsed()), &error)),
+            };
+            match answers.came_of(op, caller, begun, outcome) {
+                Ok(answer) => reply.answer(answer),
+                Err(errno) => reply.refuse(errno),
             }
         });
     }
@@ -120,6 +128,27 @@ impl Answers {
             });
         }
         drop(entered);
+    }
+
+    /// Keeps what came of a change.
+    fn came_of<T>(
+        &self,
+        op: Op,
+        caller: Caller,
+        begun: Instant,
+        outcome: Result<(T, Done)>,
+    ) -> std::result::Result<T, Errno> {
+        let (answer, done) = match outcome {
+            Ok(done) => done,
+            Err(error) => return Err(self.refused(op, caller, Some(begun.elapsed()), &error)),
+        };
+        match (done.changed, op.name) {
+            (true, _) => self.changed(op, caller, begun.elapsed(), &done),
+            // Every close comes here, also the one right after a refused write.
+            (false, "close" | "release") => {}
+            (false, _) => self.tree.shared.outcomes.succeeded(&caller),
+        }
+        Ok(answer)
     }
 
     fn changed(&self, op: Op, caller: Caller, took: Duration, done: &Done) {

@@ -86,7 +86,7 @@ impl Registered {
 #[async_trait]
 impl StorageBackend for Registered {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { locks: true, protect: true, comments: true }
+        Capabilities { locks: true, protect: true, comments: true, ..self.own }
     }
 
     fn health(&self) -> Health {
@@ -99,6 +99,10 @@ impl StorageBackend for Registered {
 
     fn refresh(&self) {
         self.backend.refresh();
+    }
+
+    async fn identify(&self) -> Result<String> {
+        self.backend.identify().await
     }
 
     async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
@@ -152,9 +156,13 @@ impl StorageBackend for Registered {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
+    ) -> Result<()> {
         let (theirs, ours) = self.split(settings);
-        self.created(self.backend.clone_volume(new, volume, snapshot, &theirs).await?, ours).await
+        self.backend.clone_volume(new, volume, snapshot, &theirs).await?;
+        if ours.is_empty() {
+            return Ok(());
+        }
+        self.created(self.backend.get_volume(new).await?, ours).await.map(drop)
     }
 
     async fn rollback_volume(
@@ -174,7 +182,11 @@ impl StorageBackend for Registered {
         self.backend.get_snapshot(volume, snapshot).await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
         self.backend.create_snapshot(volume, snapshot).await
     }
 
@@ -213,6 +225,14 @@ impl StorageBackend for Registered {
         self.registry.release(&self.find(volume).await?, host).await
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.backend.nfs_locks(volume).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        self.backend.break_nfs_locks(volume, client).await
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         self.backend.policies().await
     }
@@ -233,12 +253,12 @@ impl StorageBackend for Registered {
         self.backend.set_policy(volume, policy).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.backend.ensure_policy_rule_present(policy, rule).await
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.backend.ensure_policy_rules_present(policy, rules).await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.backend.ensure_policy_rule_absent(policy, rule).await
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.backend.ensure_policy_rules_absent(policy, rules).await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {

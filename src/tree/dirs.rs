@@ -1,6 +1,7 @@
 //! Directories: look up, list, make, remove, rename.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::inodes::Node;
 use super::listing::{Entry, Listing};
@@ -154,7 +155,11 @@ impl Tree {
     fn found(&self, member: Member) -> Attributes {
         let node = Node::new(member.place, member.row);
         self.inodes.remember(&node);
-        self.attributes(&node, member.stat)
+        let attributes = self.attributes(&node, member.stat);
+        match member.unseen {
+            true => Attributes { name_ttl: Duration::ZERO, ttl: Duration::ZERO, ..attributes },
+            false => attributes,
+        }
     }
 
     fn renamed_snapshot(&self, place: &Place, name: &str, new: &str) {

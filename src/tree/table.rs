@@ -111,6 +111,8 @@ pub struct Member {
     pub row: &'static Row,
     /// Its size and times.
     pub stat: Stat,
+    /// It was made, and not looked at since: nothing of it may be remembered.
+    pub unseen: bool,
 }
 
 /// The objects of a collection.

@@ -96,6 +96,10 @@ impl StorageBackend for Counting {
         self.inner.refresh();
     }
 
+    async fn identify(&self) -> Result<String> {
+        self.inner.identify().await
+    }
+
     async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
         self.read("volumes()".into()).await?;
         self.inner.volumes().await
@@ -127,7 +131,7 @@ impl StorageBackend for Counting {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
+    ) -> Result<()> {
         self.change(format!("clone_volume({new}, {volume}, {snapshot}, {})", set(settings))).await?;
         self.inner.clone_volume(new, volume, snapshot, settings).await
     }
@@ -152,7 +156,11 @@ impl StorageBackend for Counting {
         self.inner.get_snapshot(volume, snapshot).await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
         self.change(format!("create_snapshot({volume}, {snapshot})")).await?;
         self.inner.create_snapshot(volume, snapshot).await
     }
@@ -187,6 +195,16 @@ impl StorageBackend for Counting {
         self.inner.remove_lock(volume, host).await
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.read(format!("nfs_locks({volume})")).await?;
+        self.inner.nfs_locks(volume).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        self.change(format!("break_nfs_locks({volume}, {client})")).await?;
+        self.inner.break_nfs_locks(volume, client).await
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         self.read("policies()".into()).await?;
         self.inner.policies().await
@@ -212,21 +230,24 @@ impl StorageBackend for Counting {
         self.inner.set_policy(volume, policy).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.change(format!("ensure_policy_rule_present({policy}, {rule})")).await?;
-        self.inner.ensure_policy_rule_present(policy, rule).await
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.change(format!("ensure_policy_rules_present({policy}, {})", listed(rules))).await?;
+        self.inner.ensure_policy_rules_present(policy, rules).await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.change(format!("ensure_policy_rule_absent({policy}, {rule})")).await?;
-        self.inner.ensure_policy_rule_absent(policy, rule).await
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.change(format!("ensure_policy_rules_absent({policy}, {})", listed(rules))).await?;
+        self.inner.ensure_policy_rules_absent(policy, rules).await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
-        let rules: Vec<_> = order.iter().map(Rule::as_str).collect();
-        self.change(format!("order_policy_rules({policy}, {})", rules.join(" "))).await?;
+        self.change(format!("order_policy_rules({policy}, {})", listed(order))).await?;
         self.inner.order_policy_rules(policy, order).await
     }
+}
+
+fn listed(rules: &[Rule]) -> String {
+    rules.iter().map(Rule::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings that are set, as `name=value`.

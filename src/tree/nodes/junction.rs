@@ -73,6 +73,12 @@ impl Members for Junctions {
     }
 }
 
+/// `NODE:/junction/path` in `volumes/`: the same link under that name; the node says nothing more.
+pub async fn find_named(at: &Place, name: &str, path: &str) -> Result<Member> {
+    let found = member(at, &*find(&*at.endpoint()?.backend, path).await?)?;
+    Ok(Member { name: name.to_owned(), ..found })
+}
+
 fn refused(name: &str, what: &str) -> Error {
     Error::new(Kind::NotPermitted, format!("junction {name} cannot be {what} here"))
 }
@@ -83,8 +89,11 @@ fn mounted_at(volume: &Volume) -> Option<&str> {
 
 async fn find(backend: &dyn StorageBackend, path: &str) -> Result<Arc<Volume>> {
     let volumes = backend.volumes().await?;
-    let found = volumes.into_iter().find(|volume| mounted_at(volume) == Some(path));
-    found.ok_or_else(|| Error::not_found(format!("no volume is mounted at {path}")))
+    // Filers keep the case of a path, but tell no paths apart by it.
+    let same = |volume: &&Arc<Volume>| mounted_at(volume).is_some_and(|at| at.eq_ignore_ascii_case(path));
+    let exact = volumes.iter().find(|volume| mounted_at(volume) == Some(path));
+    let found = exact.or_else(|| volumes.iter().find(same).filter(|_| backend.capabilities().junction_names));
+    found.cloned().ok_or_else(|| Error::not_found(format!("no volume is mounted at {path}")))
 }
 
 fn target(volume: &VolumeName) -> String {
@@ -98,5 +107,6 @@ fn member(at: &Place, volume: &Volume) -> Result<Member> {
         place: at.at(Object::Junction(at.endpoint()?.clone(), path.into(), volume.name.clone())),
         row: row(),
         stat: Stat { size: target(&volume.name).len() as u64, used: 0 },
+        unseen: false,
     })
 }

@@ -84,5 +84,6 @@ fn member(at: &Place, policy: &Policy) -> Result<Member> {
         place: at.at(Object::Policy(at.endpoint()?.clone(), policy.into())),
         row: row(),
         stat: Stat::default(),
+        unseen: false,
     })
 }

@@ -41,6 +41,7 @@ impl Members for Endpoints {
                 place: at.at(Object::Endpoint(endpoint.clone())),
                 row: super::endpoint::row(),
                 stat: Stat::default(),
+                unseen: false,
             })
             .collect())
     }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::backend::{Error, Result, Rule};
+use crate::backend::{Result, Rule};
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, List, Show, change};
 use crate::tree::values::line;
@@ -43,30 +43,35 @@ impl List for Rules {
         let policy = at.policy().await?;
         let backend = at.backend()?;
         let mut rules = policy.rules.clone();
-        let mut steps = Vec::new();
+        let mut gone: Vec<Rule> = Vec::new();
         for line in lines {
             match line {
-                Line::Present(rule) if !rules.contains(&rule) => {
-                    rules.push(rule.clone());
-                    steps.push((rule, true));
+                // The last line about a rule counts.
+                Line::Present(rule) => {
+                    gone.retain(|kept| *kept != rule);
+                    if !rules.contains(&rule) {
+                        rules.push(rule);
+                    }
                 }
-                Line::Absent(rule) if rules.contains(&rule) => {
+                Line::Absent(rule) => {
                     rules.retain(|kept| *kept != rule);
-                    steps.push((rule, false));
+                    if policy.rules.contains(&rule) && !gone.contains(&rule) {
+                        gone.push(rule);
+                    }
                 }
-                Line::Present(_) | Line::Absent(_) | Line::None => {}
+                Line::None => {}
             }
         }
-        if steps.is_empty() {
+        let new: Vec<Rule> = rules.into_iter().filter(|rule| !policy.rules.contains(rule)).collect();
+        if new.is_empty() && gone.is_empty() {
             return Ok(None);
         }
         change(async move {
-            for (done, (rule, present)) in steps.iter().enumerate() {
-                let step = match present {
-                    true => backend.ensure_policy_rule_present(&policy.name, rule).await,
-                    false => backend.ensure_policy_rule_absent(&policy.name, rule).await,
-                };
-                step.map_err(|error| half_way(error, rule, done, steps.len()))?;
+            if !new.is_empty() {
+                backend.ensure_policy_rules_present(&policy.name, &new).await?;
+            }
+            if !gone.is_empty() {
+                backend.ensure_policy_rules_absent(&policy.name, &gone).await?;
             }
             Ok(())
         })
@@ -101,21 +106,15 @@ impl List for Rules {
         }
         let backend = at.backend()?;
         change(async move {
-            let gone: Vec<_> = policy.rules.iter().filter(|rule| !wanted.contains(rule)).collect();
-            for (done, rule) in gone.iter().enumerate() {
-                let step = backend.ensure_policy_rule_absent(&policy.name, rule).await;
-                step.map_err(|error| half_way(error, rule, done, gone.len()))?;
+            let (kept, gone): (Vec<Rule>, Vec<Rule>) =
+                policy.rules.iter().cloned().partition(|rule| wanted.contains(rule));
+            if !gone.is_empty() {
+                backend.ensure_policy_rules_absent(&policy.name, &gone).await?;
             }
-            let kept: Vec<_> = policy.rules.iter().filter(|rule| wanted.contains(rule)).collect();
-            if kept.iter().ne(wanted.iter().collect::<Vec<_>>().iter()) {
+            if kept != wanted {
                 backend.order_policy_rules(&policy.name, &wanted).await?;
             }
             Ok(())
         })
     }
-}
-
-/// Each rule is a change of its own: what was done before stays.
-fn half_way(error: Error, rule: &Rule, done: usize, all: usize) -> Error {
-    if all == 1 { error } else { error.context(format!("rule {rule}, after {done} of {all} were changed")) }
 }

@@ -207,5 +207,6 @@ fn member(at: &Place, known: Known<VolumeName>) -> Result<Member> {
         place: at.at(Object::Staged(at.endpoint()?.clone(), known)),
         row: row(),
         stat: Stat::default(),
+        unseen: false,
     })
 }

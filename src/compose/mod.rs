@@ -1,5 +1,7 @@
 //! From a configuration to a tree of ready endpoints, in one place.
 
+mod ontap;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,7 +32,7 @@ pub fn compose(
     let has = |option| options.contains(&option) || config.mount.options.contains(&option);
     let options = Options {
         host: host(config)?,
-        cache_ttl: config.mount.cache_ttl,
+        cache_ttl: config.mount.cache_ttl.0,
         protect_new: config.mount.protect_new,
         quiet: has(MountOption::Quiet),
         hide_ctl: has(MountOption::HideCtl),
@@ -70,8 +72,13 @@ fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<En
         if endpoints.iter().any(|other| other.name == *name) {
             return Err(fault(format!("there are two endpoints {name:?}; accepted: each name once")));
         }
+        if let Some((key, span)) = configured.misplaced() {
+            let message = format!("an endpoint of this kind does not take {key}; see docs/operating.md for those it takes");
+            return Err(config.source.fault(&span, message));
+        }
         let backend: Arc<dyn StorageBackend> = match configured.kind {
             EndpointKind::Memory => Arc::new(memory(config, configured)?),
+            EndpointKind::Ontap => ontap::endpoint(config, configured)?,
         };
         let backend = Arc::new(Registered::new(name, backend, registry.clone()));
         endpoints.push(Arc::new(Endpoint::new(name, backend, defaults(config, configured)?)));
