@@ -53,6 +53,9 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: DescribeFormat,
     },
+    /// Be an ONTAP filer, for tests and for who has none.
+    #[cfg(feature = "simulator")]
+    Simulate(crate::simulator::command::Options),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -78,6 +81,9 @@ enum Failure {
     Mount(#[from] MountError),
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[cfg(feature = "simulator")]
+    #[error(transparent)]
+    Simulate(#[from] crate::simulator::command::CommandError),
     #[error("endpoint {0}: {1}")]
     Endpoint(String, crate::backend::Error),
 }
@@ -94,6 +100,8 @@ pub fn run() -> ExitCode {
             DescribeFormat::Markdown => describe::markdown(),
             DescribeFormat::Json => describe::json(),
         }),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(options) => crate::simulator::command::run(options).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "filerfs", &mut text);

@@ -16,8 +16,12 @@ use crate::backend::{
     Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
+pub(crate) use load::Absent;
 pub use load::{Content, Generate};
 use state::State;
+/// The simulator speaks ONTAP over the same model.
+#[cfg(feature = "simulator")]
+pub(crate) use state::{Aggregate, Held, Kept, State as Model};
 
 /// Names follow the volume grammar everywhere; values are kept as written.
 pub struct Memory {
@@ -32,7 +36,7 @@ impl Memory {
 
     /// A filer with this content.
     pub fn with(content: Content) -> Result<Memory> {
-        Ok(Memory { state: RwLock::new(content.into_state()?) })
+        Ok(Memory { state: RwLock::new(content.into_state(&Absent::default())?) })
     }
 }
 
@@ -45,7 +49,7 @@ impl Default for Memory {
 #[async_trait]
 impl StorageBackend for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { locks: false, protect: false, comments: true }
+        Capabilities { locks: false, protect: false, comments: true, nfs_locks: false, junction_names: false }
     }
 
     fn health(&self) -> Health {
@@ -57,6 +61,10 @@ impl StorageBackend for Memory {
     }
 
     fn refresh(&self) {}
+
+    async fn identify(&self) -> Result<String> {
+        Ok(format!("memory, {} volumes", self.state.read().volumes().len()))
+    }
 
     async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
         Ok(self.state.read().volumes())
@@ -84,8 +92,8 @@ impl StorageBackend for Memory {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
-        self.state.write().clone_volume(new, volume, snapshot, settings)
+    ) -> Result<()> {
+        self.state.write().clone_volume(new, volume, snapshot, settings).map(drop)
     }
 
     async fn rollback_volume(
@@ -105,8 +113,12 @@ impl StorageBackend for Memory {
         self.state.read().volume(volume)?.snapshot(snapshot).map(|kept| kept.record.clone())
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
-        self.state.write().create_snapshot(volume, snapshot)
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        self.state.write().create_snapshot(volume, snapshot).map(Some)
     }
 
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
@@ -134,6 +146,15 @@ impl StorageBackend for Memory {
         self.no_locks(volume)
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.state.read().volume(volume)?;
+        Err(Error::unsupported("tell which NFS clients hold locks"))
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, _client: &str) -> Result<()> {
+        self.nfs_locks(volume).await.map(drop)
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         Ok(self.state.read().policies())
     }
@@ -155,16 +176,18 @@ impl StorageBackend for Memory {
         self.state.write().patch_volume(volume, &settings)
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.state.write().change_rules(policy, |rules| {
-            if !rules.contains(rule) {
-                rules.push(rule.clone());
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.state.write().change_rules(policy, |kept| {
+            for rule in rules {
+                if !kept.contains(rule) {
+                    kept.push(rule.clone());
+                }
             }
         })
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.state.write().change_rules(policy, |rules| rules.retain(|kept| kept != rule))
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.state.write().change_rules(policy, |kept| kept.retain(|rule| !rules.contains(rule)))
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
