@@ -114,7 +114,7 @@ pub fn run() -> ExitCode {
         // Whoever reads the output has seen enough.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("filerfs: {failure}");
+            failure.to_string().lines().for_each(|sentence| eprintln!("filerfs: {sentence}"));
             ExitCode::FAILURE
         }
     }

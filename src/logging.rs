@@ -27,7 +27,8 @@ pub struct Silent;
 
 /// Begins to log.
 pub fn start(format: LogFormat, level: Level) -> Running {
-    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
+    // All levels to begin with: what fuser logs passes a filter that never changes after this.
+    let (filter, handle) = reload::Layer::new(LevelFilter::TRACE);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
@@ -35,7 +36,9 @@ pub fn start(format: LogFormat, level: Level) -> Running {
     };
     // A second start in one process keeps the first log.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
-    Running(handle)
+    let running = Running(handle);
+    running.set(&level.to_string());
+    running
 }
 
 /// One of `error warn info debug trace`.

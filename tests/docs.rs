@@ -45,9 +45,9 @@ fn the_decisions_name_every_dependency() {
     let reasons = fs::read_to_string("docs/decisions/0002-dependencies.md").unwrap();
     let named: Vec<&str> =
         reasons.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
-    let section = manifest.split("dependencies]").skip(1).flat_map(|part| part.lines().skip(1));
-    for line in section.take_while(|line| !line.starts_with("[lints")) {
-        if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with(['#', '['])) {
+    let manifest: toml::Table = manifest.parse().unwrap();
+    for section in ["dependencies", "dev-dependencies"] {
+        for name in manifest[section].as_table().unwrap().keys() {
             let reason = named.iter().any(|names| names.split(',').any(|one| one.trim() == name));
             assert!(reason, "{name} has no reason in the decisions");
         }

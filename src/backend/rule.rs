@@ -1,7 +1,9 @@
 //! One rule of an export policy: who may mount.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -15,8 +17,8 @@ const ACCEPTED: &str = "an address (10.0.0.1, fd00::1), a network (10.0.0.0/24, 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rule {
-    given: Box<str>,
-    canonical: Box<str>,
+    given: Arc<str>,
+    canonical: Arc<str>,
 }
 
 impl Rule {
@@ -118,6 +120,12 @@ impl PartialEq for Rule {
 
 impl Eq for Rule {}
 
+impl Hash for Rule {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical.hash(state);
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.given)
@@ -133,6 +141,6 @@ impl TryFrom<String> for Rule {
 
 impl From<Rule> for String {
     fn from(rule: Rule) -> String {
-        rule.given.into()
+        rule.given.as_ref().to_owned()
     }
 }

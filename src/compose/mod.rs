@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use glob::Pattern;
 use nix::unistd::{Group, User, getegid, geteuid, gethostname};
+use toml::Spanned;
 
 use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
@@ -19,6 +20,9 @@ use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
 use crate::tree::{Tree, table};
 
+/// The endpoint that there is if none is configured.
+const ALONE: &str = "dummy";
+
 /// The tree of a configuration. `options` are those of the command line, on top.
 pub fn compose(
     config: &Config,
@@ -28,16 +32,21 @@ pub fn compose(
     let registry: Arc<dyn Registry> = match config.registry.kind {
         RegistryKind::Memory => Arc::new(MemoryRegistry::default()),
     };
-    let endpoints = endpoints(config, &registry)?;
+    let (endpoints, host, access) = match (endpoints(config, &registry), host(config), access(config)) {
+        (Ok(endpoints), Ok(host), Ok(access)) => (endpoints, host, access),
+        (endpoints, host, access) => {
+            let faults = [endpoints.err(), host.err(), access.err()];
+            return Err(ConfigError::Several(faults.into_iter().flatten().collect()));
+        }
+    };
     let has = |option| options.contains(&option) || config.mount.options.contains(&option);
     let options = Options {
-        host: host(config)?,
+        host,
         cache_ttl: config.mount.cache_ttl.0,
         protect_new: config.mount.protect_new,
         quiet: has(MountOption::Quiet),
         hide_ctl: has(MountOption::HideCtl),
     };
-    let access = access(config, &endpoints)?;
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
     Ok(Tree::new(Arc::new(Shared { options, endpoints, access, outcomes, started, log_level })))
 }
@@ -48,42 +57,58 @@ fn host(config: &Config) -> Result<HostName, ConfigError> {
         return Ok(host.clone());
     }
     let name = gethostname().unwrap_or_default().to_string_lossy().into_owned();
-    HostName::new(&name).map_err(|e| {
-        config.source.fault(&(0..0), format!("the machine's own name cannot be used: {e}; set mount.host"))
-    })
+    HostName::new(&name).map_err(|e| ConfigError::Host(with_hint(&e)))
+}
+
+/// All that there are, or every fault.
+fn each<T>(results: impl Iterator<Item = Result<T, ConfigError>>) -> Result<Vec<T>, ConfigError> {
+    let (mut good, mut faults) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(one) => good.push(one),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(good) } else { Err(ConfigError::Several(faults)) }
 }
 
 fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<Endpoint>>, ConfigError> {
     if config.endpoints.is_empty() {
         let memory = Arc::new(Memory::new());
-        let backend = Arc::new(Registered::new("dummy", memory, registry.clone()));
-        return Ok(vec![Arc::new(Endpoint::new("dummy", backend, NewVolume::default()))]);
+        let backend = Arc::new(Registered::new(ALONE, memory, registry.clone()));
+        return Ok(vec![Arc::new(Endpoint::new(ALONE, backend, NewVolume::default()))]);
     }
-    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-    for configured in &config.endpoints {
-        let name = configured.name.get_ref();
-        let fault = |message: String| config.source.fault(&configured.name.span(), message);
+    let before = |at: usize| config.endpoints[..at].iter().map(|endpoint| endpoint.name.get_ref());
+    each(config.endpoints.iter().enumerate().map(|(at, endpoint)| {
+        let name = endpoint.name.get_ref();
+        let fault = |message: String| config.source.fault(&endpoint.name.span(), message);
         if !name.starts_with(|c: char| c.is_ascii_alphanumeric())
             || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
         {
             let accepted = "letters, digits and . _ -, a letter or digit first";
             return Err(fault(format!("{name:?} is not the name of an endpoint; accepted: {accepted}")));
         }
-        if endpoints.iter().any(|other| other.name == *name) {
+        if before(at).any(|other| other == name) {
             return Err(fault(format!("there are two endpoints {name:?}; accepted: each name once")));
         }
-        if let Some((key, span)) = configured.misplaced() {
-            let message = format!("an endpoint of this kind does not take {key}; see docs/operating.md for those it takes");
+        if let Some((key, span)) = endpoint.misplaced() {
+            let message = format!("an endpoint of this kind does not take {key}; docs/operating.md says who does");
             return Err(config.source.fault(&span, message));
         }
-        let backend: Arc<dyn StorageBackend> = match configured.kind {
-            EndpointKind::Memory => Arc::new(memory(config, configured)?),
-            EndpointKind::Ontap => ontap::endpoint(config, configured)?,
+        let backend: Result<Arc<dyn StorageBackend>, ConfigError> = match endpoint.kind {
+            EndpointKind::Memory => memory(config, endpoint).map(|memory| Arc::new(memory) as _),
+            EndpointKind::Ontap => ontap::endpoint(config, endpoint),
         };
-        let backend = Arc::new(Registered::new(name, backend, registry.clone()));
-        endpoints.push(Arc::new(Endpoint::new(name, backend, defaults(config, configured)?)));
-    }
-    Ok(endpoints)
+        match (backend, defaults(config, endpoint)) {
+            (Ok(backend), Ok(defaults)) => {
+                let backend = Arc::new(Registered::new(name, backend, registry.clone()));
+                Ok(Arc::new(Endpoint::new(name, backend, defaults)))
+            }
+            (backend, defaults) => {
+                Err(ConfigError::Several(backend.err().into_iter().chain(defaults.err()).collect()))
+            }
+        }
+    }))
 }
 
 fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, ConfigError> {
@@ -112,53 +137,66 @@ fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, Config
 
 fn defaults(config: &Config, endpoint: &config::Endpoint) -> Result<NewVolume, ConfigError> {
     let mut new = NewVolume::default();
-    for (key, value) in &endpoint.defaults {
-        new = with_default(new, key, &value.get_ref().to_string()).map_err(|error| {
+    each(endpoint.defaults.iter().map(|(key, value)| {
+        new = with_default(new.clone(), key, &value.get_ref().to_string()).map_err(|error| {
             // The place names the key already.
             let message = with_hint(&error);
             let message = message.strip_prefix(&format!("{key}: ")).unwrap_or(&message);
             config.source.fault(&value.span(), message)
         })?;
-    }
+        Ok(())
+    }))?;
     Ok(new)
 }
 
-fn access(config: &Config, endpoints: &[Arc<Endpoint>]) -> Result<Access, ConfigError> {
-    let mut rules = Vec::new();
-    for rule in &config.access {
-        let glob = rule.path.get_ref().trim_start_matches('/');
-        let fault = |message: String| config.source.fault(&rule.path.span(), message);
-        let path = Pattern::new(glob).map_err(|e| fault(format!("{glob:?} is not a glob: {e}")))?;
-        let first = glob.split('/').next().and_then(|first| Pattern::new(first).ok());
-        let starts = first.is_some_and(|first| {
-            first.matches(".ctl") || endpoints.iter().any(|endpoint| first.matches(&endpoint.name))
-        });
-        if !starts || !matches_table(glob, table()) {
-            let message = format!("{glob:?} matches nothing in the tree; see filerfs describe");
-            return Err(fault(format!("{message}; accepted: paths such as ENDPOINT/volumes/*/lock")));
-        }
+fn access(config: &Config) -> Result<Access, ConfigError> {
+    let rules = each(config.access.iter().map(|rule| {
         let user = |name: &str| User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
         let group = |name: &str| Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
-        let mode = rule.mode.as_ref().map(|mode| {
-            let bits = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|bits| *bits <= 0o777);
-            let message =
-                || format!("{:?} is not a mode; accepted: octal, \"0640\" and the like", mode.get_ref());
-            bits.ok_or_else(|| config.source.fault(&mode.span(), message()))
-        });
-        rules.push(AccessRule {
-            path,
-            uid: id(config, rule.owner.as_ref(), "user", user)?,
-            gid: id(config, rule.group.as_ref(), "group", group)?,
-            mode: mode.transpose()?,
-        });
-    }
+        let uid = id(config, rule.owner.as_ref(), "user", user);
+        let gid = id(config, rule.group.as_ref(), "group", group);
+        match (glob(config, &rule.path), uid, gid, mode(config, rule.mode.as_ref())) {
+            (Ok(path), Ok(uid), Ok(gid), Ok(mode)) => Ok(AccessRule { path, uid, gid, mode }),
+            (path, uid, gid, mode) => {
+                let faults = [path.err(), uid.err(), gid.err(), mode.err()];
+                Err(ConfigError::Several(faults.into_iter().flatten().collect()))
+            }
+        }
+    }))?;
     Ok(Access { uid: geteuid().as_raw(), gid: getegid().as_raw(), rules })
+}
+
+/// Paths in the tree that there can be.
+fn glob(config: &Config, path: &Spanned<String>) -> Result<Pattern, ConfigError> {
+    let glob = path.get_ref().trim_start_matches('/');
+    let fault = |message: String| config.source.fault(&path.span(), message);
+    let pattern = Pattern::new(glob).map_err(|e| fault(format!("{glob:?} is not a glob: {e}")))?;
+    let mut names = config.endpoints.iter().map(|endpoint| endpoint.name.get_ref().as_str());
+    let first = glob.split('/').next().and_then(|first| Pattern::new(first).ok());
+    let starts = first.is_some_and(|first| {
+        first.matches(".ctl")
+            || names.any(|name| first.matches(name))
+            || (config.endpoints.is_empty() && first.matches(ALONE))
+    });
+    if starts && matches_table(glob, table()) {
+        return Ok(pattern);
+    }
+    let message = format!("{glob:?} matches nothing in the tree; see filerfs describe");
+    Err(fault(format!("{message}; accepted: paths such as ENDPOINT/volumes/*/lock")))
+}
+
+/// Permission bits.
+fn mode(config: &Config, mode: Option<&Spanned<String>>) -> Result<Option<u32>, ConfigError> {
+    let Some(mode) = mode else { return Ok(None) };
+    let bits = u32::from_str_radix(mode.get_ref(), 8).ok().filter(|bits| *bits <= 0o777);
+    let message = || format!("{:?} is not a mode; accepted: octal, \"0640\" and the like", mode.get_ref());
+    bits.map(Some).ok_or_else(|| config.source.fault(&mode.span(), message()))
 }
 
 /// The number of a user or group.
 fn id(
     config: &Config,
-    name: Option<&toml::Spanned<String>>,
+    name: Option<&Spanned<String>>,
     what: &str,
     find: impl Fn(&str) -> Option<u32>,
 ) -> Result<Option<u32>, ConfigError> {

@@ -135,6 +135,12 @@ pub enum ConfigError {
     /// It cannot be read.
     #[error("{0}: {1}")]
     Unreadable(PathBuf, std::io::Error),
+    /// The machine's own name is none to take locks under.
+    #[error("the machine's own name cannot be used: {0}; set another as host in [mount]")]
+    Host(String),
+    /// More than one fault, a line each.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<ConfigError>),
     /// A place in it.
     #[error("{file}:{line}: {key}: {message}")]
     At {

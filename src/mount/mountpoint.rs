@@ -37,9 +37,27 @@ pub enum MountError {
     /// A user needs the set-uid helper.
     #[error("fusermount3 is missing, and only root can mount without it; install it with: apt install fuse3")]
     NoFusermount,
+    /// FUSE is there, but mounting is not allowed.
+    #[error(
+        "mounting on {0} is not permitted: {1}; root needs CAP_SYS_ADMIN (docker run --cap-add SYS_ADMIN), \
+         a user needs fusermount3 and a directory of their own"
+    )]
+    NotPermitted(PathBuf, String),
     /// Whatever else the system says.
     #[error("{0} cannot be mounted on: {1}")]
     System(PathBuf, io::Error),
+}
+
+impl MountError {
+    /// Why mounting failed, of which the helper tells only in words.
+    pub fn refused(path: &Path, error: io::Error) -> MountError {
+        let words = error.to_string();
+        let denied = ["Operation not permitted", "Permission denied", "no write access", "not owned"];
+        match denied.iter().any(|denial| words.contains(denial)) {
+            true => MountError::NotPermitted(path.into(), words.trim().into()),
+            false => MountError::System(path.into(), error),
+        }
+    }
 }
 
 /// A directory that nobody else mounts on as long as this lives.
@@ -53,27 +71,34 @@ pub struct MountPoint {
 impl MountPoint {
     /// Checks a directory, and takes a dead mount of ours off it.
     pub fn claim(path: &Path) -> Result<MountPoint, MountError> {
-        let path = &std::path::absolute(path).map_err(|e| MountError::System(path.into(), e))?;
-        let system = |e| MountError::System(path.clone(), e);
-        match fs::metadata(path) {
-            Err(e) if e.raw_os_error() == Some(libc::ENOTCONN) => detach_dead(path)?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(MountError::Missing(path.clone())),
-            Err(e) => return Err(system(e)),
-            Ok(meta) if !meta.is_dir() => return Err(MountError::NotADirectory(path.clone())),
-            Ok(_) if mounted(path).as_deref() == Some(TYPE) => return Err(MountError::Busy(path.clone())),
-            Ok(_) => {}
+        let path = std::path::absolute(path).map_err(|e| MountError::System(path.into(), e))?;
+        if is_dead(&path) {
+            detach_dead(&path)?;
         }
-        let path = &fs::canonicalize(path).map_err(system)?;
-        if fs::read_dir(path).map_err(system)?.next().is_some() {
-            return Err(MountError::NotEmpty(path.clone()));
+        let system = |e: io::Error| match e.kind() {
+            io::ErrorKind::NotFound => MountError::Missing(path.clone()),
+            _ => MountError::System(path.clone(), e),
+        };
+        let path = fs::canonicalize(&path).map_err(system)?;
+        let free = || match mounted(&path) {
+            Some(kind) if kind == TYPE => Err(MountError::Busy(path.clone())),
+            _ => Ok(()),
+        };
+        free()?;
+        if !fs::metadata(&path).map_err(system)?.is_dir() {
+            return Err(MountError::NotADirectory(path));
         }
-        // Of two daemons that start at one moment, the second is refused here.
-        let claim = match File::open(path).map(|dir| Flock::lock(dir, FlockArg::LockExclusiveNonblock)) {
+        // Of two daemons that start at one moment, the second is refused here, or finds the mount of the first.
+        let claim = match File::open(&path).map(|dir| Flock::lock(dir, FlockArg::LockExclusiveNonblock)) {
             Ok(Ok(claim)) => Some(claim),
-            Ok(Err((_, nix::errno::Errno::EWOULDBLOCK))) => return Err(MountError::Busy(path.clone())),
+            Ok(Err((_, nix::errno::Errno::EWOULDBLOCK))) => return Err(MountError::Busy(path)),
             _ => None,
         };
-        Ok(MountPoint { path: path.clone(), _claim: claim })
+        free()?;
+        if fs::read_dir(&path).map_err(system)?.next().is_some() {
+            return Err(MountError::NotEmpty(path));
+        }
+        Ok(MountPoint { path, _claim: claim })
     }
 
     /// Whether this process may use FUSE.
@@ -88,10 +113,22 @@ impl MountPoint {
     }
 }
 
-/// A mount whose daemon is gone answers ENOTCONN. Ours is taken off, another's is not touched.
+/// A mount whose daemon is gone answers ENOTCONN.
+fn is_dead(path: &Path) -> bool {
+    fs::metadata(path).is_err_and(|e| e.raw_os_error() == Some(libc::ENOTCONN))
+}
+
+/// Takes a dead mount off, if it is ours; another's is not touched.
 fn detach_dead(path: &Path) -> Result<(), MountError> {
-    match mounted(path) {
-        Some(kind) if kind == TYPE => detach(path).map_err(|e| MountError::System(path.into(), e)),
+    // Of two that find it dead at one moment, the second must not take off what the first mounts next.
+    let parent = File::open(path.parent().unwrap_or(path)).ok();
+    let _turn = parent.and_then(|parent| Flock::lock(parent, FlockArg::LockExclusive).ok());
+    if !is_dead(path) {
+        return Ok(());
+    }
+    let point = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    match mounted(&point) {
+        Some(kind) if kind == TYPE => detach(&point).map_err(|e| MountError::System(path.into(), e)),
         kind => Err(MountError::Stale(path.into(), kind.unwrap_or_else(|| "unknown".into()))),
     }
 }
@@ -120,12 +157,7 @@ pub fn mounted(path: &Path) -> Option<String> {
         Some((point, device.split(' ').next()?.to_owned()))
     };
     // The last one is on top.
-    table
-        .lines()
-        .filter_map(of_line)
-        .filter(|(point, _)| Path::new(point) == path)
-        .next_back()
-        .map(|(_, kind)| kind)
+    table.lines().filter_map(of_line).rfind(|(point, _)| Path::new(point) == path).map(|(_, kind)| kind)
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes in octal.

@@ -54,7 +54,7 @@ macro_rules! answer {
 }
 
 answer!(ReplyEntry, Attributes, |reply, a| {
-    reply.entry_with_ttls(&a.name_ttl, &a.ttl, &attr(&a), Generation(0))
+    reply.entry_with_ttls(&a.ttl, &a.name_ttl, &attr(&a), Generation(0))
 });
 answer!(ReplyAttr, Attributes, |reply, a| reply.attr(&a.ttl, &attr(&a)));
 answer!(ReplyData, Vec<u8>, |reply, data| reply.data(&data));

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuser::{Config, MountOption, Session, SessionACL};
+use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -21,6 +21,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Mounted {
     point: MountPoint,
     answers: Arc<Answers>,
+    unmounter: SessionUnmounter,
     ended: oneshot::Receiver<io::Result<()>>,
 }
 
@@ -38,13 +39,14 @@ impl Mounted {
         let answers = Arc::new(Answers::new(tree, runtime.clone()));
         let adapter = Adapter(answers.clone());
         let session = Session::new(adapter, &point.path, &config(read_only, root));
-        let session = session.map_err(|e| MountError::System(point.path.clone(), e))?;
+        let mut session = session.map_err(|e| MountError::refused(&point.path, e))?;
         answers.set_notifier(session.notifier());
+        let unmounter = session.unmount_callable();
         let (tell, ended) = oneshot::channel();
         let serve = move || drop(tell.send(session.run()));
         let thread = std::thread::Builder::new().name("fuse".into()).spawn(serve);
         thread.map_err(|e| MountError::System(point.path.clone(), e))?;
-        Ok(Mounted { point, answers, ended })
+        Ok(Mounted { point, answers, unmounter, ended })
     }
 
     /// Where it is.
@@ -60,7 +62,8 @@ impl Mounted {
     /// Lets what is under way end, and unmounts; a busy mount is detached.
     pub async fn unmount(mut self) -> io::Result<()> {
         self.answers.drain(DRAIN).await;
-        if mounted(&self.point.path).is_some() {
+        // The session's own way, so that it does not unmount again what somebody has mounted there since.
+        if self.unmounter.unmount().is_err() && mounted(&self.point.path).is_some() {
             detach(&self.point.path)?;
         }
         // Who still has a file open keeps the session alive; the process ends all the same.
@@ -73,7 +76,8 @@ fn config(read_only: bool, root: bool) -> Config {
     let mut config = Config::default();
     config.mount_options = vec![
         MountOption::FSName("filerfs".into()),
-        MountOption::Subtype("filerfs".into()),
+        // As the kernel takes it: fuser's own Subtype is lost when root mounts without the helper.
+        MountOption::CUSTOM("subtype=filerfs".into()),
         MountOption::DefaultPermissions,
         MountOption::NoSuid,
         MountOption::NoDev,

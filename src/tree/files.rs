@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::handles::Handle;
+use super::inodes::Node;
+use super::place::Place;
 use super::table::{Caller, Change, File, List, Node as Is, Write};
 use super::writes::{Form, Staged, Writing};
 use super::{Done, Tree, gone, values};
@@ -45,7 +47,8 @@ impl Tree {
         let text = match kept {
             Some(text) => text,
             None => {
-                let shown = file(&handle)?.show(&handle.node.place, caller).await?.ok_or_else(gone)?;
+                let node = self.now(&handle);
+                let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
                 let text: Arc<str> = shown.into();
                 *handle.text.lock() = Some(text.clone());
                 text
@@ -59,7 +62,8 @@ impl Tree {
     /// Writes to a file.
     pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let file = file(&handle)?;
+        let node = self.now(&handle);
+        let (file, place) = (file(&node)?, &node.place);
         let one_value = matches!(file, File::Scalar(_));
         let form = Form { limit: file.limit(), one_value, append: handle.append };
         let mut writing = handle.writing.lock().await;
@@ -67,15 +71,15 @@ impl Tree {
             Ok(staged) => match file {
                 File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
                 File::Scalar(file) => {
-                    write_whole(&**file, values::value, &handle, &mut writing, staged).await
+                    write_whole(&**file, values::value, place, &mut writing, staged).await
                 }
-                File::Keyed(file) => write_whole(&**file, values::utf8, &handle, &mut writing, staged).await,
-                File::List(list) => write_lines(&**list, &handle, &mut writing, staged).await,
+                File::Keyed(file) => write_whole(&**file, values::utf8, place, &mut writing, staged).await,
+                File::List(list) => write_lines(&**list, place, &mut writing, staged).await,
             },
             Err(error) => Err(error),
         };
         let changed = written.inspect_err(|_| writing.refuse())?;
-        Ok(self.done(&handle, changed))
+        Ok(self.done(&node, changed))
     }
 
     /// Closes one descriptor of a file: applies what waited for its newline. A list that was emptied comes
@@ -103,34 +107,39 @@ impl Tree {
     }
 
     async fn finish(&self, handle: &Handle, last: impl Fn(&str) -> bool + Send + Sync) -> Result<Done> {
+        let node = self.now(handle);
+        let place = &node.place;
         let mut writing = handle.writing.lock().await;
         let pending = writing.close();
         let mut changed = false;
         if !pending.is_empty() {
-            let applied = match file(handle)? {
+            let applied = match file(&node)? {
                 File::ReadOnly(_) => Ok(false),
-                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, handle).await,
-                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, handle).await,
-                File::List(list) => apply_lines(&**list, handle, &mut writing, &pending).await,
+                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, place).await,
+                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, place).await,
+                File::List(list) => apply_lines(&**list, place, &mut writing, &pending).await,
             };
             changed = applied.inspect_err(|_| writing.failed = true)?;
         }
-        if let File::List(list) = file(handle)?
-            && let Some(lines) = writing.replacement()
-            && last(&handle.node.path())
+        if let File::List(list) = file(&node)?
+            && let Some(lines) = writing.replacement().map(<[String]>::to_vec)
+            && last(&node.path())
         {
-            changed |= run(list.finish(&handle.node.place, lines).await?).await?;
+            // Tried once: whoever closed has heard of a refusal, and the release must not do it after all.
             writing.owed = false;
+            changed |= run(list.finish(place, &lines).await?).await?;
         }
         drop(writing);
-        Ok(self.done(handle, changed))
+        Ok(self.done(&node, changed))
     }
 
-    fn done(&self, handle: &Handle, changed: bool) -> Done {
-        Done {
-            changed,
-            stale: if changed { self.stale(&handle.node.place, handle.node.row) } else { Vec::new() },
-        }
+    /// What a handle stands for now: a snapshot may have another name since it was opened.
+    fn now(&self, handle: &Handle) -> Arc<Node> {
+        self.inodes.get(handle.node.ino).unwrap_or_else(|_| handle.node.clone())
+    }
+
+    fn done(&self, node: &Node, changed: bool) -> Done {
+        Done { changed, stale: if changed { self.stale(&node.place, node.row) } else { Vec::new() } }
     }
 }
 
@@ -138,30 +147,30 @@ impl Tree {
 async fn write_whole(
     file: &dyn Write,
     read: fn(&[u8]) -> Result<&str>,
-    handle: &Handle,
+    place: &Place,
     writing: &mut Writing,
     staged: Staged,
 ) -> Result<bool> {
     let text = read(&staged.text)?;
     if staged.text.ends_with(b"\n") {
-        let changed = apply_whole(file, text, handle).await?;
+        let changed = apply_whole(file, text, place).await?;
         writing.take(staged, 0);
         return Ok(changed);
     }
-    file.plan(&handle.node.place, text).await?;
+    file.plan(place, text).await?;
     let rest = staged.text.len();
     writing.take(staged, rest);
     Ok(false)
 }
 
-async fn apply_whole(file: &dyn Write, text: &str, handle: &Handle) -> Result<bool> {
-    run(file.plan(&handle.node.place, text).await?).await
+async fn apply_whole(file: &dyn Write, text: &str, place: &Place) -> Result<bool> {
+    run(file.plan(place, text).await?).await
 }
 
 /// A list: each complete line at once; the beginning of another is checked.
 async fn write_lines(
     list: &dyn List,
-    handle: &Handle,
+    place: &Place,
     writing: &mut Writing,
     staged: Staged,
 ) -> Result<bool> {
@@ -174,17 +183,17 @@ async fn write_lines(
         list.check_begun(line)?;
     }
     let rest = begun.len();
-    let changed = apply_lines(list, handle, writing, lines).await?;
+    let changed = apply_lines(list, place, writing, lines).await?;
     writing.take(staged, rest);
     Ok(changed)
 }
 
-async fn apply_lines(list: &dyn List, handle: &Handle, writing: &mut Writing, text: &[u8]) -> Result<bool> {
+async fn apply_lines(list: &dyn List, place: &Place, writing: &mut Writing, text: &[u8]) -> Result<bool> {
     let lines = values::lines(text)?;
     if lines.is_empty() {
         return Ok(false);
     }
-    let changed = run(list.plan(&handle.node.place, &lines).await?).await?;
+    let changed = run(list.plan(place, &lines).await?).await?;
     writing.named.extend(lines.iter().map(|line| (*line).to_owned()));
     writing.owed = true;
     Ok(changed)
@@ -197,8 +206,8 @@ async fn run(change: Change) -> Result<bool> {
     }
 }
 
-fn file(handle: &Handle) -> Result<&File> {
-    match &handle.node.row.node {
+fn file(node: &Node) -> Result<&File> {
+    match &node.row.node {
         Is::File(file) => Ok(file),
         _ => Err(Error::new(Kind::Bug, "a directory was opened as a file")),
     }

@@ -210,8 +210,13 @@ impl Tree {
                 }
                 _ => false,
             }),
-            (Object::Volume(..), "junction_path" | "config") => self.inodes.numbers(junction),
-            (Object::Volume(..), "snapshots") => vec![place.ino(nodes::volume::row())],
+            // What a volume uses follows from its settings and its snapshots.
+            (Object::Volume(..), "junction_path" | "config") => {
+                let mut stale = self.inodes.numbers(junction);
+                stale.push(place.ino(nodes::volume::row()));
+                stale
+            }
+            (Object::Volume(..), _) => vec![place.ino(nodes::volume::row())],
             _ => Vec::new(),
         }
     }

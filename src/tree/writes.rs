@@ -3,6 +3,7 @@
 //! Newline is Enter: a write after which the text ends in a newline is applied before it returns. Without
 //! one, the text is checked at once and applied when the file is closed. Truncation is never an operation.
 
+use super::limits::LIST_BYTES;
 use crate::backend::{Error, Kind, Result};
 
 /// How a file takes its bytes.
@@ -63,9 +64,14 @@ impl Writing {
         let at = offset.checked_sub(applied).and_then(|at| usize::try_from(at).ok());
         let at = at.filter(|at| *at <= pending.len()).ok_or_else(|| hole(offset))?;
         let size = applied as usize + at + data.len() - usize::from(data.ends_with(b"\n"));
-        if size > form.limit || (!form.one_value && data.len() >= form.limit) {
+        if size > form.limit {
             let error = Error::new(Kind::TooBig, format!("{size} bytes are more than this file takes"));
             return Err(error.hint(format!("accepted: up to {} bytes", form.limit)));
+        }
+        if data.len() > ONE_WRITE {
+            let message = format!("{} bytes are more than this file takes in one write", data.len());
+            let error = Error::new(Kind::TooBig, message);
+            return Err(error.hint(format!("accepted: up to {ONE_WRITE} bytes in one write")));
         }
         // Offset 0 starts over; elsewhere in the pending text, what was behind it is written anew.
         let mut text = pending[..at].to_vec();
@@ -105,6 +111,10 @@ impl Writing {
         (replaces && self.owed && !self.failed).then_some(&self.named)
     }
 }
+
+/// The most bytes of one write(2). The kernel splits longer ones into pieces of 1 MiB, less up to a page where
+/// the caller's memory begins inside one: what is no longer than this has arrived whole.
+const ONE_WRITE: usize = LIST_BYTES - 4096;
 
 /// The line that empties a list.
 pub const NONE: &str = "none";

@@ -1,9 +1,10 @@
 //! The contract of `StorageBackend`: one function per rule, run on every back-end.
 //!
-//! A rule takes a fresh, empty back-end. It is named in the one list below; one that is not is dead code, which
-//! the lints refuse. What a back-end declares as lacking must answer `Unsupported`: no rule is skipped.
+//! A rule takes a fresh, empty back-end. It is named in the one list below; one that is not is dead code, and
+//! does not compile. What a back-end declares as lacking must answer `Unsupported`: no rule is skipped.
 //! Rules of one back-end alone are tests in files of their own: `memory`, `load`, `registered`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![deny(dead_code)]
 
 mod clones;
 mod given;

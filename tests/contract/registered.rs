@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use filerfs::backend::{Kind, Settings, StorageBackend};
 use filerfs::backends::memory::{Generate, Memory};
-use filerfs::registry::{MemoryRegistry, Registered, Registry};
+use filerfs::registry::{MemoryRegistry, Registered, Registry, Subject};
 
 use crate::given::*;
 
@@ -45,6 +45,20 @@ async fn endpoints_that_share_a_registry_are_apart() {
     two.create_lock(&v, &host("b")).await.unwrap();
     two.remove_lock(&v, &host("b")).await.unwrap();
     assert_eq!(one.locks(&v).await.unwrap(), Some(host("a")));
+}
+
+#[tokio::test]
+async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
+    let registry = Arc::new(MemoryRegistry::default());
+    let b: Backend = Arc::new(Registered::new("e", memory(), registry.clone()));
+    let of = Subject { endpoint: "e".into(), volume: volume(&b, "v").await.identity };
+    b.create_lock(&vol("v"), &host("a")).await.unwrap();
+    b.patch_volume(&vol("v"), &protected()).await.unwrap();
+    assert_eq!(registry.holder(&of).await.unwrap(), Some(host("a")));
+    assert_eq!(registry.all_marks("e").await.unwrap().len(), 1);
+    b.restrict_volume(&vol("v")).await.unwrap();
+    assert_eq!(registry.holder(&of).await.unwrap(), None);
+    assert!(registry.all_marks("e").await.unwrap().is_empty());
 }
 
 /// What the storage keeps itself, it keeps alone.

@@ -25,6 +25,8 @@ pub async fn snapshots_are_listed_oldest_first(b: Backend) {
     b.delete_snapshot(&vol("v"), &snap("a")).await.unwrap();
     snapshots(&b, "v", &["a"]).await;
     assert_eq!(listed_snapshots(&b, "v").await, ["z", "m", "a"]);
+    b.delete_snapshot(&vol("v"), &snap("z")).await.unwrap();
+    assert_eq!(listed_snapshots(&b, "v").await, ["m", "a"]);
 }
 
 pub async fn a_snapshot_that_exists_is_not_created_again(b: Backend) {

@@ -8,9 +8,14 @@ use std::task::{Context, Poll, Waker};
 #[path = "../common/mod.rs"]
 mod common;
 
+mod callers;
+mod hostile;
 mod nothing;
+mod panics;
+mod refusals;
 mod rows;
 mod rules;
+mod storm;
 mod table;
 mod writers;
 

@@ -211,7 +211,13 @@ fn a_list_over_1_mib_is_refused_and_takes_nothing_away() {
         assert_eq!((edit.ran.code, &*edit.ran.stdout), (1, "errno=E2BIG\n"), "{script}: {}", edit.ran.stderr);
         edit.removes_nothing(&script);
     }
-    // One write of it all is taken whole or not at all.
-    let script = format!("dd if={} of=rules bs=2M status=none", list.path().display());
-    assert_eq!(edit(&script).changes, [""; 0]);
+    // One write of it all is taken whole or not at all, wherever in memory it comes from.
+    for write in [
+        "dd if=LIST of=rules bs=2M status=none",
+        r#"python3 -c 'import os
+os.write(os.open("rules", os.O_WRONLY | os.O_TRUNC), open("LIST", "rb").read())'"#,
+    ] {
+        let edit = edit(&write.replace("LIST", list.path().to_str().unwrap()));
+        assert_eq!((edit.ran.code, edit.changes), (1, vec![]), "{write}");
+    }
 }

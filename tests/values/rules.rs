@@ -222,6 +222,15 @@ fn texts_that_are_no_rules() {
 }
 
 #[test]
+fn a_host_name_takes_253_bytes_and_no_more() {
+    let start = format!("{}.", "a".repeat(63)).repeat(3);
+    let longest = start.clone() + &"a".repeat(61);
+    assert_eq!(rule(&longest).as_str().len(), 253);
+    refused(Kind::Invalid, Rule::new(&(start + &"a".repeat(62))));
+    assert!(Rule::may_begin(&longest) && !Rule::may_begin(&(longest + "a")));
+}
+
+#[test]
 fn hopeless_beginnings_are_known() {
     let long_label = "a".repeat(64);
     let hopeless = [

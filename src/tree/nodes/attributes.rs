@@ -192,10 +192,8 @@ impl Show for PolicyInForce {
 impl Write for PolicyInForce {
     async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
         let volume = at.volume().await?;
-        let policy = PolicyName::new(text)?;
-        if volume.settings.active_policy_name.as_ref() == Some(&policy) {
-            return Ok(None);
-        }
+        let Some(patch) = POLICY.patch(text, &volume.settings)? else { return Ok(None) };
+        let Some(policy) = patch.active_policy_name else { return Ok(None) };
         let backend = at.backend()?;
         known_policy(&*backend, &policy).await?;
         change(async move { backend.set_policy(&volume.name, &policy).await })

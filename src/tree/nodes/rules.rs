@@ -78,7 +78,7 @@ impl List for Rules {
     }
 
     fn check_begun(&self, line: &str) -> Result<()> {
-        let rule = line.strip_prefix('-').unwrap_or(line);
+        let rule = line.strip_prefix('-').unwrap_or(line).trim_start();
         if rule.is_empty() || NONE.starts_with(line) || Rule::may_begin(rule) {
             return Ok(());
         }

@@ -99,7 +99,7 @@ impl Filesystem for Empty {
 
     fn lookup(&self, _: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         match self.find(dir.0, name) {
-            Some(ino) => reply.entry_with_ttls(&TTL, &ttl(ino), &attr(ino), Generation(0)),
+            Some(ino) => reply.entry_with_ttls(&ttl(ino), &TTL, &attr(ino), Generation(0)),
             None => reply.error(Errno::ENOENT),
         }
     }
