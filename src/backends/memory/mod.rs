@@ -6,14 +6,15 @@ mod snapshots;
 mod state;
 mod volumes;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
-    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
 pub(crate) use load::Absent;
@@ -178,20 +179,32 @@ impl StorageBackend for Memory {
 
     async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
         self.state.write().change_rules(policy, |kept| {
-            for rule in rules {
-                if !kept.contains(rule) {
-                    kept.push(rule.clone());
+            let new: Vec<Rule> = match rules {
+                [rule] => {
+                    if kept.contains(rule) {
+                        vec![]
+                    } else {
+                        vec![rule.clone()]
+                    }
                 }
-            }
+                _ => {
+                    let mut seen: HashSet<&Rule> = kept.iter().collect();
+                    rules.iter().filter(|rule| seen.insert(rule)).cloned().collect()
+                }
+            };
+            kept.extend(new);
         })
     }
 
     async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
-        self.state.write().change_rules(policy, |kept| kept.retain(|rule| !rules.contains(rule)))
+        let gone: HashSet<&Rule> = rules.iter().collect();
+        self.state.write().change_rules(policy, |kept| kept.retain(|rule| !gone.contains(rule)))
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
-        let place = |rule: &Rule| order.iter().position(|named| named == rule).unwrap_or(order.len());
+        let places: HashMap<&Rule, usize> =
+            order.iter().enumerate().map(|(place, rule)| (rule, place)).collect();
+        let place = |rule: &Rule| places.get(rule).copied().unwrap_or(order.len());
         self.state.write().change_rules(policy, |rules| rules.sort_by_key(place))
     }
 }
