@@ -86,7 +86,7 @@ impl Filer {
     pub fn new(svm: &str, ontap: Ontap, content: Content) -> Result<Filer> {
         let rules = content.rules();
         let fresh = content.has_no_aggregates();
-        let absent = Absent { settings: Settings::default(), filer_address: String::new() };
+        let absent = Absent { settings: Settings::default(), filer_address: String::new(), foreign_policies: true };
         let mut model = content.into_state(&absent)?;
         if fresh {
             model.aggregates = vec![fresh_aggregate("aggr1")?, fresh_aggregate("aggr2")?];
@@ -116,7 +116,7 @@ impl Filer {
     fn create_default_policy(&mut self) -> Result<()> {
         let default = PolicyName::new("default")?;
         if !self.model.policies.contains_key(&default) {
-            self.model.create_policy(&default, &[])?;
+            self.model.add_policy(&default, &[])?;
         }
         let names: Vec<_> = self.model.policies.keys().cloned().collect();
         for name in names {

@@ -104,15 +104,17 @@ mod humantime_time {
     }
 }
 
-/// What a volume has where the content says nothing.
+/// How content is taken: what a volume has where it says nothing.
 pub(crate) struct Absent {
     pub settings: Settings,
     pub filer_address: String,
+    /// Policies may have names that cannot be given here.
+    pub foreign_policies: bool,
 }
 
 impl Default for Absent {
     fn default() -> Absent {
-        Absent { settings: defaults(), filer_address: "dummy-filer".into() }
+        Absent { settings: defaults(), filer_address: "dummy-filer".into(), foreign_policies: false }
     }
 }
 
@@ -142,7 +144,10 @@ impl Content {
             state.aggregates = self.aggregates.into_iter().map(aggregate).collect();
         }
         for policy in self.policies {
-            state.create_policy(&policy.name, &policy.rules)?;
+            match absent.foreign_policies {
+                true => state.add_policy(&policy.name, &policy.rules)?,
+                false => state.create_policy(&policy.name, &policy.rules)?,
+            };
         }
         let mut uuids = HashMap::new();
         for volume in self.volumes {

@@ -78,7 +78,7 @@ fn new_name(filer: &Filer, argument: &str, name: &str) -> Result<PolicyName, Ref
 fn create(context: &mut Context<'_>, request: &Element) -> Reply {
     let filer = &mut *context.filer;
     let name = new_name(filer, "policy-name", request.required("policy-name")?)?;
-    filer.model.create_policy(&name, &[])?;
+    filer.model.add_policy(&name, &[])?;
     filer.export(&name);
     match request.boolean("return-record")? {
         Some(true) => Ok(vec![Element::holding("result", vec![record(filer, &name)])]),
