@@ -86,7 +86,8 @@ impl Filer {
     pub fn new(svm: &str, ontap: Ontap, content: Content) -> Result<Filer> {
         let rules = content.rules();
         let fresh = content.has_no_aggregates();
-        let absent = Absent { settings: Settings::default(), filer_address: String::new(), foreign_policies: true };
+        let absent =
+            Absent { settings: Settings::default(), filer_address: String::new(), foreign_policies: true };
         let mut model = content.into_state(&absent)?;
         if fresh {
             model.aggregates = vec![fresh_aggregate("aggr1")?, fresh_aggregate("aggr2")?];

@@ -66,7 +66,10 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, server: Arc<Server>) {
         .header_read_timeout(server.idle)
         .serve_connection(TokioIo::new(stream), answer);
     // How a connection ends concerns the client alone.
-    let _ = connection.await;
+    tokio::select! {
+        _ = connection => {}
+        () = server.closing.notified() => {}
+    }
 }
 
 /// Says how long the connection lasts: so many seconds without a request, so many requests.

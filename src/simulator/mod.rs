@@ -208,6 +208,11 @@ impl Running {
         self.server.faults.clear();
     }
 
+    /// Closes every connection, as when the address moves to another node.
+    pub fn close_connections(&self) {
+        self.server.closing.notify_waiters();
+    }
+
     /// An NFS client takes a lock on a file of a volume.
     pub fn lock(&self, volume: &str, client: &str) -> Result<(), UnknownVolume> {
         self.server.filer.lock().lock(volume, client).map_err(|_| UnknownVolume)

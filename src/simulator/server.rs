@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::fault::{FaultKind, Faults};
 use super::filer::Filer;
@@ -17,6 +18,8 @@ pub struct Server {
     pub filer: Mutex<Filer>,
     pub faults: Faults,
     pub calls: Mutex<BTreeMap<String, u64>>,
+    /// Tells every connection to end.
+    pub closing: Notify,
     pub idle: Duration,
     pub requests: u32,
     ontap: Ontap,
@@ -51,6 +54,7 @@ impl Server {
             filer: Mutex::new(filer),
             faults: Faults::default(),
             calls: Mutex::default(),
+            closing: Notify::new(),
             idle: settings.idle,
             requests: settings.requests,
             ontap: settings.ontap,
