@@ -39,26 +39,27 @@ pub async fn doomed(thread: u32) {
 }
 
 /// The kernel gives SIGKILL to the thread itself for every fatal signal, after all checks whether it is
-/// blocked, ignored or caught.
+/// blocked, ignored or caught; but one that dumps core waits, as sent, for the whole process.
 fn is_doomed(thread: u32) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{thread}/stat")) else { return true };
-    // The program's name may hold anything, but ends at the last parenthesis.
-    let fields: Vec<u64> = match stat.rsplit_once(')') {
-        Some((_, rest)) => rest.split_ascii_whitespace().skip(1).map(|field| field.parse().unwrap_or(0)).collect(),
-        None => return false,
-    };
-    // From field 4 on: flags are 9, pending 31, blocked 32, ignored 33, caught 34.
-    let field = |number: usize| fields.get(number - 4).copied().unwrap_or(0);
+    let Ok(status) = fs::read_to_string(format!("/proc/{thread}/status")) else { return true };
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    let signals = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
     let has = |set: u64, signal: i32| set & (1 << (signal - 1)) != 0;
-    if field(9) & EXITING != 0 || has(field(31), libc::SIGKILL) {
+    if has(signals("SigPnd:"), libc::SIGKILL) || is_exiting(thread) {
         return true;
     }
-    let pending = field(31) & !field(32) & !field(33) & !field(34);
-    DUMPING.iter().any(|signal| has(pending, *signal)) && !traced(thread)
+    let kept = signals("SigBlk:") | signals("SigIgn:") | signals("SigCgt:");
+    let fatal = (signals("SigPnd:") | signals("ShdPnd:")) & !kept;
+    // A debugger may take a signal away.
+    DUMPING.iter().any(|signal| has(fatal, *signal)) && field("TracerPid:") == "0"
 }
 
-/// A debugger may take a signal away.
-fn traced(thread: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
-    status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0"))
+/// Whether the thread is on its way out, and closes its files.
+fn is_exiting(thread: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
+    // The program's name may hold anything, but ends at the last parenthesis; the flags are the 7th behind it.
+    let flags =
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(6)?.parse().ok());
+    flags.is_some_and(|flags: u64| flags & EXITING != 0)
 }
