@@ -147,27 +147,23 @@ impl Filer {
         };
         self.model.check_free(&name)?;
         self.model.add_volume(&name, settings, aggregate, 1 << 20)?;
+        if let Some(held) = self.model.volumes.get_mut(&name) {
+            Arc::make_mut(&mut held.record).filer_address.clear();
+        }
         Ok(())
     }
 
     fn describe_volumes(&mut self) {
         for held in self.model.volumes.values_mut() {
-            let reserve = held.record.settings.percentage_snapshot_reserve.unwrap_or(0).min(99);
-            let total = held.record.settings.size_total;
-            let detail = Detail {
-                size: total.map(|total| blocks(total * 100 / (100 - reserve))),
-                ..Detail::default()
-            };
-            self.details.insert(held.record.identity, detail);
-            // Neither the root volume nor a loaded one without an address says where it is.
-            let known = !matches!(held.record.filer_address.as_str(), "" | "dummy-filer");
-            if !known {
-                let node = held
-                    .record
-                    .aggregate_name
-                    .as_ref()
-                    .and_then(|name| node_of(&self.model.aggregates, name));
-                Arc::make_mut(&mut held.record).filer_address = node.unwrap_or_default();
+            let settings = &held.record.settings;
+            let reserve = settings.percentage_snapshot_reserve.unwrap_or(0);
+            let size = settings.size_total.map(|total| with_reserve(total, reserve));
+            self.details.insert(held.record.identity, Detail { size, ..Detail::default() });
+            let name = held.record.aggregate_name.as_ref();
+            let node = name.and_then(|name| node_of(&self.model.aggregates, name));
+            let record = Arc::make_mut(&mut held.record);
+            if record.filer_address.is_empty() {
+                record.filer_address = node.unwrap_or_default();
             }
         }
     }
@@ -267,6 +263,12 @@ impl Default for ExportRule {
 
 pub(crate) fn is_online(held: &Held) -> bool {
     held.record.state.as_deref() == Some("online")
+}
+
+/// The size of which this much is left for data.
+fn with_reserve(total: u64, reserve: u64) -> u64 {
+    let size = u128::from(total) * 100 / u128::from(100 - reserve.min(99));
+    blocks(size.try_into().unwrap_or(u64::MAX))
 }
 
 fn fresh_aggregate(name: &str) -> Result<Aggregate> {

@@ -30,7 +30,9 @@ pub(crate) struct Aggregate {
     pub name: AggregateName,
     pub size_available: u64,
     /// The simulator tells these; nothing here depends on them.
+    #[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "told by the simulator alone"))]
     pub size_total: Option<u64>,
+    #[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "told by the simulator alone"))]
     pub node: Option<String>,
 }
 

@@ -126,9 +126,6 @@ pub fn set_state(filer: &mut Filer, name: &str, state: &str) -> Result<(), Refus
                 format!("Volume \"{name}\" is the root of Vserver \"{}\".", filer.svm),
             ));
         }
-        if has_clones(filer, held) {
-            return Err(Refusal::new(13001, format!("Volume \"{name}\" has one or more clones.")));
-        }
         leave_junction(filer, name)?;
     }
     let held = filer.held_mut(name)?;
