@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ fn slow_mount() -> Mount {
 fn start(mount: &Mount, program: &str, arguments: &[&str]) -> Child {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(mount.root()).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap()
 }
 
 /// Waits until a request of the command waits for the back-end, a little longer than it takes to be watched.
@@ -40,9 +40,10 @@ fn until_it_waits(mount: &Mount) {
     }
 }
 
+/// As a terminal does: the command and all that it started.
 fn kill(child: &Child, signal: i32) {
     let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
+    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
 }
 
 /// The end of a command, if it ends in time.
@@ -131,7 +132,9 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGQUIT])
 signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 f = os.open('dummy/volumes/db1/size_total', os.O_WRONLY | os.O_TRUNC)
-print(os.write(f, b'5G\\n'))
+written = os.write(f, b'5G\\n')
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(written)
 ";
     let mount = Mount::small();
     mount.read("dummy/volumes/db1/size_total");
