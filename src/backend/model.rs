@@ -35,6 +35,23 @@ pub struct Settings {
     pub active_policy_name: Option<PolicyName>,
 }
 
+/// Does the same for each setting.
+macro_rules! each {
+    ($act:ident) => {
+        $act!(size_total);
+        $act!(percentage_snapshot_reserve);
+        $act!(compression_enabled);
+        $act!(inline_compression);
+        $act!(caching_policy);
+        $act!(autosize_enabled);
+        $act!(max_autosize);
+        $act!(junction_path);
+        $act!(comment);
+        $act!(protect);
+        $act!(active_policy_name);
+    };
+}
+
 impl Settings {
     /// These settings, with those of `over` in their place where it has any.
     pub fn overlaid(mut self, over: &Settings) -> Settings {
@@ -45,17 +62,33 @@ impl Settings {
                 }
             };
         }
-        take!(size_total);
-        take!(percentage_snapshot_reserve);
-        take!(compression_enabled);
-        take!(inline_compression);
-        take!(caching_policy);
-        take!(autosize_enabled);
-        take!(max_autosize);
-        take!(junction_path);
-        take!(comment);
-        take!(protect);
-        take!(active_policy_name);
+        each!(take);
+        self
+    }
+
+    /// Of these settings, those that are not so in `others`.
+    pub fn differing(mut self, others: &Settings) -> Settings {
+        macro_rules! drop_equal {
+            ($field:ident) => {
+                if self.$field == others.$field {
+                    self.$field = None;
+                }
+            };
+        }
+        each!(drop_equal);
+        self
+    }
+
+    /// Of these settings, those that `others` names.
+    pub fn named_in(mut self, others: &Settings) -> Settings {
+        macro_rules! drop_unnamed {
+            ($field:ident) => {
+                if others.$field.is_none() {
+                    self.$field = None;
+                }
+            };
+        }
+        each!(drop_unnamed);
         self
     }
 
