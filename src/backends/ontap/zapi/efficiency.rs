@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::errors::refused_with;
 use super::volumes::Compression;
 use super::xml::Element;
 use super::{Zapi, optional, records, required, typed, understood};
@@ -36,7 +37,8 @@ impl Zapi {
         let wanted = Element::new().child("sis-status-info", Element::new().names(&fields));
         let mut arguments = Element::new();
         if let Some(volume) = of {
-            let query = Element::new().text("path", format!("/vol/{volume}")).maybe("vserver", self.svm.as_deref());
+            let query =
+                Element::new().text("path", format!("/vol/{volume}")).maybe("vserver", self.svm.as_deref());
             arguments = arguments.child("query", Element::new().child("sis-status-info", query));
         }
         let records = self.list::<Efficiencies>(SIS, arguments.child("desired-attributes", wanted)).await?;
@@ -46,7 +48,8 @@ impl Zapi {
             }
             let path = required(SIS, "path", &record.path)?;
             let background = optional(SIS, "is-compression-enabled", &record.is_compression_enabled)?;
-            let inline = optional(SIS, "is-inline-compression-enabled", &record.is_inline_compression_enabled)?;
+            let inline =
+                optional(SIS, "is-inline-compression-enabled", &record.is_inline_compression_enabled)?;
             let volume = path.trim_start_matches("/vol/").to_owned();
             Ok(Some((volume, (background.unwrap_or(false), inline.unwrap_or(false)))))
         };
@@ -72,7 +75,11 @@ impl Zapi {
         self.compress(volume, wanted).await
     }
 
-    pub(super) async fn compress(&self, volume: &VolumeName, (background, inline): (bool, bool)) -> Result<()> {
+    pub(super) async fn compress(
+        &self,
+        volume: &VolumeName,
+        (background, inline): (bool, bool),
+    ) -> Result<()> {
         let path = format!("/vol/{volume}");
         match self.tell("sis-enable", Element::new().text("path", &path)).await {
             Err(error) if !already(&error) => return Err(error),
@@ -87,7 +94,8 @@ impl Zapi {
 
     /// The aggregate with the most free space; of equals, the first by name.
     pub(super) async fn roomiest_aggregate(&self) -> Result<String> {
-        let wanted = Element::new().child("show-aggregates", Element::new().names(&["aggregate-name", "available-size"]));
+        let wanted = Element::new()
+            .child("show-aggregates", Element::new().names(&["aggregate-name", "available-size"]));
         let mut arguments = Element::new().child("desired-attributes", wanted);
         if let Some(svm) = &self.svm {
             let query = Element::new().child("show-aggregates", Element::new().text("vserver-name", svm));
@@ -96,17 +104,23 @@ impl Zapi {
         let records = self.list::<Aggregates>(AGGREGATES, arguments).await?;
         let read = |record: Aggregate| {
             let name = required(AGGREGATES, "aggregate-name", &record.aggregate_name)?.to_owned();
-            let free: u64 = typed(AGGREGATES, "available-size", required(AGGREGATES, "available-size", &record.available_size)?)?;
+            let free: u64 = typed(
+                AGGREGATES,
+                "available-size",
+                required(AGGREGATES, "available-size", &record.available_size)?,
+            )?;
             Ok((!name.starts_with("aggr0")).then_some((name, free)))
         };
         let mut aggregates = understood(AGGREGATES, records, read);
         aggregates.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let error = || Error::new(Kind::NoSpace, "the SVM has no aggregate for data volumes").hint("assign one to it");
+        let error = || {
+            Error::new(Kind::NoSpace, "the SVM has no aggregate for data volumes").hint("assign one to it")
+        };
         aggregates.into_iter().next().map(|(name, _)| name).ok_or_else(error)
     }
 }
 
 /// Releases differ in the number, so the text decides too.
 fn already(error: &Error) -> bool {
-    error.source.as_deref() == Some("ZAPI errno 40043") || error.message.contains("already been enabled")
+    refused_with(error, "40043") || error.message.contains("already been enabled")
 }

@@ -1,6 +1,7 @@
 //! What a ZAPI errno means. `docs/errors.md` has the same table; a test compares them.
 
-use crate::backend::{Error, Kind, Sent};
+use super::volumes::missing;
+use crate::backend::{Error, Kind, PolicyName, Sent, VolumeName};
 
 /// The errnos that are known, and the kind of failure that each is. Any other is the filer's own failure.
 pub const ERRNOS: [(&str, Kind); 71] = [
@@ -77,10 +78,41 @@ pub const ERRNOS: [(&str, Kind); 71] = [
     ("61253", Kind::Unsupported),
 ];
 
+/// The refusals that mean that a volume, found by name, is not in use: there is none, or it is restricted or
+/// offline.
+const NOT_SHOWN: [&str; 3] = ["13040", "13042", "13061"];
+
+/// Whether the filer refused with this number.
+pub fn refused_with(error: &Error, errno: &str) -> bool {
+    error.source.as_deref() == Some(&*format!("ZAPI errno {errno}"))
+}
+
+/// A refusal because of the volume itself is said as everywhere: there is none.
+pub fn of_volume(error: Error, volume: &VolumeName) -> Error {
+    match NOT_SHOWN.iter().any(|errno| refused_with(&error, errno)) {
+        true => missing(volume).sent(Sent::Answered).source(error),
+        false => error,
+    }
+}
+
+/// The refusal of a call that named this export policy, and found no such entry.
+pub fn of_policy(error: Error, policy: Option<&PolicyName>) -> Error {
+    match policy.filter(|_| refused_with(&error, "15661")) {
+        Some(policy) => no_policy(policy).sent(Sent::Answered),
+        None => error,
+    }
+}
+
+/// A volume cannot be given a policy that is not there.
+pub fn no_policy(policy: &PolicyName) -> Error {
+    Error::invalid(format!("there is no export policy {policy}"), policy.as_str(), 0)
+}
+
 /// The refusal of a call, in the filer's own words.
 pub fn refusal(api: &str, errno: &str, reason: &str) -> Error {
     let kind = ERRNOS.iter().find(|(number, _)| *number == errno).map_or(Kind::Remote, |(_, kind)| *kind);
-    let error = Error::new(kind, format!("{api}: {}", reason.trim().trim_end_matches('.'))).sent(Sent::Answered);
+    let error =
+        Error::new(kind, format!("{api}: {}", reason.trim().trim_end_matches('.'))).sent(Sent::Answered);
     let error = error.source(format!("ZAPI errno {errno}"));
     // A busy filer; the request was not begun.
     if matches!(errno, "35" | "13041" | "13158" | "13160" | "15801") { error.transient() } else { error }

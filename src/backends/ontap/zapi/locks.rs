@@ -30,10 +30,16 @@ impl Zapi {
             .child("desired-attributes", Element::new().child("lock-info", wanted));
         let records = self.list::<Locks>(GET, arguments).await?;
         let waiting = |record: &Info| record.lock_state.as_deref() == Some("waiting");
-        let mut clients: Vec<String> =
-            records.into_iter().filter(|record| !waiting(record)).filter_map(|record| record.client_address).collect();
+        let mut clients: Vec<String> = records
+            .into_iter()
+            .filter(|record| !waiting(record))
+            .filter_map(|record| record.client_address)
+            .collect();
         clients.sort();
         clients.dedup();
+        if clients.is_empty() {
+            self.one_volume(volume).await?;
+        }
         Ok(clients)
     }
 
@@ -42,18 +48,32 @@ impl Zapi {
         if !possible(volume) {
             return Err(missing(volume));
         }
+        // In a query, other characters would be patterns; no client has such an address.
+        if !client.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_%".contains(&b))
+            || client.contains("..")
+        {
+            return self.one_volume(volume).await.map(drop);
+        }
         let query = self.held(volume).text("client-address", client);
         let arguments = Element::new()
             .child("query", Element::new().child("lock-info", query))
             .text("continue-on-failure", true)
             .text("max-records", super::PAGE);
-        let counted: Counted = self.call("lock-break-iter", arguments).await?;
-        match counted.failures.each.first() {
-            Some(failure) => Err(errors::refusal("lock-break-iter", &failure.errno, &failure.reason)),
-            None if counted.failed > 0 => {
-                Err(Error::new(Kind::Remote, format!("{} locks of {client} were not broken", counted.failed)))
+        loop {
+            let counted: Counted = self.call("lock-break-iter", arguments.clone()).await?;
+            match counted.failures.each.first() {
+                Some(failure) => {
+                    return Err(errors::refusal("lock-break-iter", &failure.errno, &failure.reason));
+                }
+                None if counted.failed > 0 => {
+                    let message = format!("{} locks of {client} were not broken", counted.failed);
+                    return Err(Error::new(Kind::Remote, message));
+                }
+                None if counted.succeeded == 0 => return self.one_volume(volume).await.map(drop),
+                // A full page: there may be more.
+                None if counted.succeeded >= u64::from(super::PAGE) => {}
+                None => return Ok(()),
             }
-            None => Ok(()),
         }
     }
 

@@ -12,8 +12,10 @@ mod system;
 mod volumes;
 pub mod xml;
 
-use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use tokio::sync::Mutex;
 
 use super::http::Http;
 use crate::backend::{Error, Kind, Result};
@@ -29,6 +31,8 @@ pub struct Zapi {
     http: Http,
     /// The SVM, if the filer is addressed as a cluster; none if the address is an SVM's own.
     svm: Option<String>,
+    /// Rules are named by their index, which another change could give to another rule.
+    rule_changes: Mutex<()>,
 }
 
 /// A page of a list.
@@ -92,7 +96,7 @@ struct Failure {
 impl Zapi {
     /// Speaks ZAPI through this client, to one SVM of it.
     pub fn new(http: Http, svm: Option<String>) -> Zapi {
-        Zapi { http, svm }
+        Zapi { http, svm, rule_changes: Mutex::default() }
     }
 
     /// One call in the scope of the SVM.
@@ -132,7 +136,9 @@ impl Zapi {
         let counted: Counted = self.call(api, arguments).await?;
         match counted.failures.each.first() {
             Some(failure) => Err(errors::refusal(api, &failure.errno, &failure.reason)),
-            None if counted.failed > 0 => Err(Error::new(Kind::Remote, format!("{api} failed and does not say why"))),
+            None if counted.failed > 0 => {
+                Err(Error::new(Kind::Remote, format!("{api} failed and does not say why")))
+            }
             None if counted.succeeded == 0 => Err(missing()),
             None => Ok(()),
         }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::rules::each_once;
 use super::xml::Element;
 use super::{Zapi, after, records, required, understood};
-use crate::backend::{Error, Identity, Policy, PolicyName, Result, Rule};
+use crate::backend::{Error, Identity, Kind, Policy, PolicyName, Result, Rule};
 
 const GET: &str = "export-policy-get-iter";
 
@@ -42,7 +43,10 @@ impl Zapi {
             if self.svm.is_some() && record.vserver.is_some() && record.vserver != self.svm {
                 return Ok(None);
             }
-            Ok(Some((PolicyName::new(required(GET, "policy-name", &record.policy_name)?)?, identity(&record)?)))
+            Ok(Some((
+                PolicyName::new(required(GET, "policy-name", &record.policy_name)?)?,
+                identity(&record)?,
+            )))
         };
         let mut policies: Vec<_> = understood(GET, records, read)
             .into_iter()
@@ -56,6 +60,14 @@ impl Zapi {
     }
 
     pub(super) async fn one_policy(&self, name: &PolicyName) -> Result<Arc<Policy>> {
+        let identity = self.policy_record(name).await?;
+        let rules = self.rules(Some(name)).await?.remove(name.as_str()).unwrap_or_default();
+        let rules = rules.into_iter().map(|(_, rule)| rule).collect();
+        Ok(Arc::new(Policy { name: name.clone(), identity, rules }))
+    }
+
+    /// The policy without its rules, if it is there: one call.
+    pub(super) async fn policy_record(&self, name: &PolicyName) -> Result<Identity> {
         if !literal(name) {
             return Err(missing(name));
         }
@@ -63,24 +75,23 @@ impl Zapi {
         let query = Element::new().child("query", Element::new().child("export-policy-info", query));
         let records = self.list::<Policies>(GET, query).await?;
         let record = records.into_iter().find(|record| record.policy_name.as_deref() == Some(name.as_str()));
-        let record = record.ok_or_else(|| missing(name))?;
-        let rules = self.rules(Some(name)).await?.remove(name.as_str()).unwrap_or_default();
-        let rules = rules.into_iter().map(|(_, rule)| rule).collect();
-        Ok(Arc::new(Policy { name: name.clone(), identity: identity(&record)?, rules }))
+        identity(&record.ok_or_else(|| missing(name))?)
     }
 
     pub(super) async fn new_policy(&self, name: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
         let arguments = Element::new().text("policy-name", name).text("return-record", true);
         let created: Created = self.call("export-policy-create", arguments).await?;
-        for rule in rules {
+        let rules = each_once(rules);
+        for rule in &rules {
             self.add_rule(name, rule).await.map_err(|error| after(&["the policy"], error))?;
         }
         let identity = identity(&created.result.policy)?;
-        Ok(Arc::new(Policy { name: name.clone(), identity, rules: rules.to_vec() }))
+        Ok(Arc::new(Policy { name: name.clone(), identity, rules }))
     }
 
     pub(super) async fn drop_policy(&self, name: &PolicyName) -> Result<()> {
-        self.tell("export-policy-destroy", Element::new().text("policy-name", name)).await
+        let gone = self.tell("export-policy-destroy", Element::new().text("policy-name", name)).await;
+        gone.map_err(|error| if error.kind() == Kind::NotFound { missing(name).source(error) } else { error })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rules of export policies: one client each, read and written for NFS, in the order of their index.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Deserialize;
 
 use super::policies::{RulesOf, literal, missing};
@@ -38,7 +40,8 @@ impl Zapi {
             let policy = required(GET, "policy-name", &record.policy_name)?.to_owned();
             let index: u64 = typed(GET, "rule-index", required(GET, "rule-index", &record.rule_index)?)?;
             let clients = required(GET, "client-match", &record.client_match)?;
-            let rules: Vec<Rule> = clients.split(',').map(|client| Rule::new(client.trim())).collect::<Result<_>>()?;
+            let rules: Vec<Rule> =
+                clients.split(',').map(|client| Rule::new(client.trim())).collect::<Result<_>>()?;
             Ok(Some((policy, index, rules)))
         };
         let mut found = understood(GET, records, read);
@@ -70,10 +73,11 @@ impl Zapi {
 
     /// Adds the rules that the policy does not have, in whatever spelling: one listing, and a call each.
     pub(super) async fn rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
-        let kept = self.rules_of(policy).await?;
-        let new: Vec<_> = rules.iter().filter(|rule| !kept.iter().any(|(_, kept)| kept == *rule)).collect();
+        let _turn = self.rule_changes.lock().await;
+        let kept: HashSet<_> = self.rules_of(policy).await?.into_iter().map(|(_, rule)| rule).collect();
+        let new: Vec<_> = each_once(rules).into_iter().filter(|rule| !kept.contains(rule)).collect();
         if new.is_empty() && kept.is_empty() {
-            return self.one_policy(policy).await.map(drop);
+            return self.policy_record(policy).await.map(drop);
         }
         for (done, rule) in new.iter().enumerate() {
             self.add_rule(policy, rule).await.map_err(|error| half_way(error, rule, done, new.len()))?;
@@ -83,15 +87,18 @@ impl Zapi {
 
     /// Removes the rules that the policy has: one listing, and a call each.
     pub(super) async fn rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let _turn = self.rule_changes.lock().await;
         let kept = self.rules_of(policy).await?;
         if kept.is_empty() {
-            return self.one_policy(policy).await.map(drop);
+            return self.policy_record(policy).await.map(drop);
         }
         let gone: Vec<_> = kept.iter().filter(|(_, rule)| rules.contains(rule)).collect();
         for (done, (index, rule)) in gone.iter().enumerate() {
             // Another client of the same rule must keep its access: it gets a rule of its own first.
             for (_, other) in kept.iter().filter(|(of, other)| of == index && !rules.contains(other)) {
-                self.add_rule(policy, other).await.map_err(|error| half_way(error, rule, done, gone.len()))?;
+                self.add_rule(policy, other)
+                    .await
+                    .map_err(|error| half_way(error, rule, done, gone.len()))?;
             }
             let arguments = Element::new().text("policy-name", policy).text("rule-index", index);
             match self.tell("export-rule-destroy", arguments).await {
@@ -103,23 +110,36 @@ impl Zapi {
         Ok(())
     }
 
-    /// Moves each rule that is not where it should be, from the first on.
+    /// Moves rules behind the last one, in order: those from the first on that are not in order already. To put
+    /// one in the place of another would give all that follow new indexes.
     pub(super) async fn order_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
+        let _turn = self.rule_changes.lock().await;
         let rules = self.rules_of(policy).await?;
-        let indexes: Vec<u64> = rules.iter().map(|(index, _)| *index).collect();
-        let mut now: Vec<Rule> = rules.into_iter().map(|(_, rule)| rule).collect();
-        let place = |rule: &Rule| order.iter().position(|named| named == rule).unwrap_or(order.len());
-        let mut wanted = now.clone();
-        wanted.sort_by_key(place);
-        for (at, rule) in wanted.iter().enumerate() {
-            let Some(from) = now.iter().position(|kept| kept == rule).filter(|from| *from != at) else { continue };
+        let Some(mut last) = rules.last().map(|(index, _)| *index) else {
+            return self.policy_record(policy).await.map(drop);
+        };
+        let places: HashMap<_, _> =
+            order.iter().enumerate().rev().map(|(place, rule)| (rule, place)).collect();
+        let place = |rule: &Rule| places.get(rule).copied().unwrap_or(order.len());
+        // A rule for several clients goes where the first of them shall be.
+        let mut indexes: Vec<(u64, usize)> = Vec::new();
+        for (index, rule) in &rules {
+            match indexes.last_mut() {
+                Some((same, first)) if same == index => *first = place(rule).min(*first),
+                _ => indexes.push((*index, place(rule))),
+            }
+        }
+        let mut wanted = indexes.clone();
+        wanted.sort_by_key(|(_, place)| *place);
+        let mut now = indexes.iter().map(|(index, _)| index);
+        let stay = wanted.iter().take_while(|(index, _)| now.any(|other| other == index)).count();
+        for (index, _) in &wanted[stay..] {
+            last += 1;
             let arguments = Element::new()
                 .text("policy-name", policy)
-                .text("rule-index", indexes[from])
-                .text("new-rule-index", indexes[at]);
+                .text("rule-index", index)
+                .text("new-rule-index", last);
             self.tell("export-rule-set-index", arguments).await?;
-            let moved = now.remove(from);
-            now.insert(at, moved);
         }
         Ok(())
     }
@@ -135,6 +155,12 @@ impl Zapi {
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// The rules, of equal ones the first.
+pub(super) fn each_once(rules: &[Rule]) -> Vec<Rule> {
+    let mut seen = HashSet::new();
+    rules.iter().filter(|rule| seen.insert(*rule)).cloned().collect()
 }
 
 /// Each rule is a change of its own: what was done before stays.

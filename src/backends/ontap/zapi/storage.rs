@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{Zapi, volumes};
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
 #[async_trait]
@@ -61,7 +61,12 @@ impl StorageBackend for Zapi {
         self.new_clone(new, volume, snapshot, settings).await
     }
 
-    async fn rollback_volume(&self, volume: &VolumeName, snapshot: &SnapshotName, newer: Newer) -> Result<()> {
+    async fn rollback_volume(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        newer: Newer,
+    ) -> Result<()> {
         self.restore(volume, snapshot, newer).await
     }
 
@@ -73,7 +78,11 @@ impl StorageBackend for Zapi {
         self.snapshot(volume, snapshot).await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Option<Arc<Snapshot>>> {
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
         self.new_snapshot(volume, snapshot).await.map(|()| None)
     }
 
@@ -81,7 +90,12 @@ impl StorageBackend for Zapi {
         self.drop_snapshot(volume, snapshot).await
     }
 
-    async fn rename_snapshot(&self, volume: &VolumeName, from: &SnapshotName, to: &SnapshotName) -> Result<()> {
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()> {
         self.move_snapshot(volume, from, to).await
     }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::errors::{of_policy, of_volume, refused_with};
 use super::xml::Element;
 use super::{Zapi, after, optional, records, required, typed, understood};
 use crate::backend::{
-    AggregateName, Error, Identity, Kind, NewVolume, PolicyName, Result, Settings, Volume, VolumeName,
+    AggregateName, Error, Identity, Kind, NewVolume, PolicyName, Result, Sent, Settings, Volume, VolumeName,
 };
 
 const GET: &str = "volume-get-iter";
@@ -84,10 +85,18 @@ pub(super) type Compression = HashMap<String, (bool, bool)>;
 
 fn wanted() -> Element {
     let id = [
-        "name", "uuid", "instance-uuid", "owning-vserver-name", "node", "containing-aggregate-name", "creation-time",
-        "junction-path", "comment",
+        "name",
+        "uuid",
+        "instance-uuid",
+        "owning-vserver-name",
+        "node",
+        "containing-aggregate-name",
+        "creation-time",
+        "junction-path",
+        "comment",
     ];
-    let space = ["size-total", "size-used", "percentage-snapshot-reserve", "percentage-snapshot-reserve-used"];
+    let space =
+        ["size-total", "size-used", "percentage-snapshot-reserve", "percentage-snapshot-reserve-used"];
     let attributes = Element::new()
         .child("volume-id-attributes", Element::new().names(&id))
         .child("volume-space-attributes", Element::new().names(&space))
@@ -121,7 +130,8 @@ impl Zapi {
         }
         let arguments = Element::new().child("query", self.query(name)).joined(&wanted());
         let records = self.list::<Volumes>(GET, arguments).await?;
-        let Some(record) = records.into_iter().find(|r| r.volume_id_attributes.name.as_deref() == Some(name.as_str()))
+        let Some(record) =
+            records.into_iter().find(|r| r.volume_id_attributes.name.as_deref() == Some(name.as_str()))
         else {
             return Err(missing(name));
         };
@@ -139,13 +149,24 @@ impl Zapi {
         Element::new().child("volume-attributes", Element::new().child("volume-id-attributes", id))
     }
 
+    /// The same, unless it is restricted or offline: to change what is not shown is to find nothing.
+    fn query_in_use(&self, name: &VolumeName) -> Element {
+        let id = Element::new().text("name", name).maybe("owning-vserver-name", self.svm.as_deref());
+        let state = Element::new().text("state", "online");
+        let attributes =
+            Element::new().child("volume-id-attributes", id).child("volume-state-attributes", state);
+        Element::new().child("volume-attributes", attributes)
+    }
+
     /// Restricted and offline volumes, roots, and what belongs to a node.
     fn hidden(&self, record: &Attributes) -> bool {
         let (id, state) = (&record.volume_id_attributes, &record.volume_state_attributes);
         let yes = |flag: &Option<String>| flag.as_deref() == Some("true");
-        let elsewhere = self.svm.is_some() && id.owning_vserver_name.is_some() && id.owning_vserver_name != self.svm;
+        let elsewhere =
+            self.svm.is_some() && id.owning_vserver_name.is_some() && id.owning_vserver_name != self.svm;
         let unusable = state.state.as_deref() == Some("restricted")
-            || (state.state.as_deref() != Some("online") && record.volume_space_attributes.size_total.is_none());
+            || (state.state.as_deref() != Some("online")
+                && record.volume_space_attributes.size_total.is_none());
         unusable
             || elsewhere
             || yes(&state.is_vserver_root)
@@ -158,7 +179,8 @@ impl Zapi {
         if self.hidden(&record) {
             return Ok(None);
         }
-        let (id, space, size) = (record.volume_id_attributes, record.volume_space_attributes, record.volume_autosize_attributes);
+        let (id, space, size) =
+            (record.volume_id_attributes, record.volume_space_attributes, record.volume_autosize_attributes);
         let name = VolumeName::new(required(GET, "volume-id-attributes/name", &id.name)?)?;
         let uuid = id.instance_uuid.or(id.uuid);
         let uuid = required(GET, "volume-id-attributes/uuid", &uuid)?.to_owned();
@@ -179,7 +201,11 @@ impl Zapi {
             state: record.volume_state_attributes.state,
             settings: Settings {
                 size_total: Some(typed(GET, "size-total", size_total)?),
-                percentage_snapshot_reserve: optional(GET, "percentage-snapshot-reserve", &space.percentage_snapshot_reserve)?,
+                percentage_snapshot_reserve: optional(
+                    GET,
+                    "percentage-snapshot-reserve",
+                    &space.percentage_snapshot_reserve,
+                )?,
                 compression_enabled: Some(background),
                 inline_compression: Some(inline),
                 caching_policy: record.volume_hybrid_cache_attributes.caching_policy,
@@ -191,7 +217,11 @@ impl Zapi {
                 active_policy_name: policy.as_deref().map(PolicyName::new).transpose()?,
             },
             size_used: typed(GET, "size-used", size_used)?,
-            percentage_snapshot_reserve_used: optional(GET, "percentage-snapshot-reserve-used", &space.percentage_snapshot_reserve_used)?,
+            percentage_snapshot_reserve_used: optional(
+                GET,
+                "percentage-snapshot-reserve-used",
+                &space.percentage_snapshot_reserve_used,
+            )?,
             filer_address: id.node.unwrap_or_else(|| self.http.host().to_owned()),
             aggregate_name: id.containing_aggregate_name.as_deref().map(AggregateName::new).transpose()?,
             creation_time: created.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
@@ -202,13 +232,18 @@ impl Zapi {
 
     pub(super) async fn new_volume(&self, name: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
         check_name(name)?;
+        check_marks(&new.settings)?;
         let settings = &new.settings;
         let needs = |field: &str| {
             let error = Error::new(Kind::Invalid, format!("a volume on this filer needs {field}"));
             error.hint(format!("set it in defaults, or prepare the volume: mkdir staging/{name}"))
         };
         let size = settings.size_total.ok_or_else(|| needs("size_total"))?;
-        let path = settings.junction_path.as_deref().filter(|path| !path.is_empty()).ok_or_else(|| needs("junction_path"))?;
+        let path = settings
+            .junction_path
+            .as_deref()
+            .filter(|path| !path.is_empty())
+            .ok_or_else(|| needs("junction_path"))?;
         let aggregate = match &new.aggregate_name {
             Some(name) => name.to_string(),
             None => self.roomiest_aggregate().await?,
@@ -222,9 +257,14 @@ impl Zapi {
             .maybe("export-policy", settings.active_policy_name.as_ref())
             .maybe("caching-policy", settings.caching_policy.as_ref().filter(|policy| !policy.is_empty()))
             .maybe("volume-comment", settings.comment.as_ref().filter(|comment| !comment.is_empty()));
-        self.tell("volume-create", create).await?;
-        let compression = (settings.compression_enabled.unwrap_or(true), settings.inline_compression.unwrap_or(true));
-        let autosize = (settings.autosize_enabled.unwrap_or(true), settings.max_autosize.unwrap_or(size / 5 * 6));
+        let created = self.tell("volume-create", create).await;
+        created.map_err(|error| of_policy(error, settings.active_policy_name.as_ref()))?;
+        let compression =
+            (settings.compression_enabled.unwrap_or(true), settings.inline_compression.unwrap_or(true));
+        let autosize = (
+            settings.autosize_enabled.unwrap_or(true),
+            settings.max_autosize.unwrap_or((size / 5).saturating_mul(6)),
+        );
         let done = ["the volume"];
         if compression != (false, false) {
             self.compress(name, compression).await.map_err(|error| after(&done, error))?;
@@ -238,15 +278,18 @@ impl Zapi {
         if !possible(name) {
             return Err(missing(name));
         }
-        self.unmount(name).await?;
+        self.unmount(name).await.map_err(|error| of_volume(error, name))?;
         let restricted = self.tell("volume-restrict", Element::new().text("name", name)).await;
-        restricted.map_err(|error| after(&["the unmount"], error))
+        restricted.map_err(|error| match of_volume(error, name) {
+            error if error.kind() == Kind::NotFound => error,
+            error => after(&["the unmount"], error),
+        })
     }
 
     pub(super) async fn unmount(&self, name: &VolumeName) -> Result<()> {
         match self.tell("volume-unmount", Element::new().text("volume-name", name)).await {
             // It was not mounted.
-            Err(error) if error.source.as_deref() == Some("ZAPI errno 14716") => Ok(()),
+            Err(error) if refused_with(&error, "14716") => Ok(()),
             done => done,
         }
     }
@@ -255,49 +298,139 @@ impl Zapi {
         self.tell("volume-mount", Element::new().text("volume-name", name).text("junction-path", path)).await
     }
 
-    pub(super) async fn autosize(&self, name: &VolumeName, on: Option<bool>, most: Option<u64>) -> Result<()> {
-        let arguments = Element::new().text("volume", name).maybe("is-enabled", on).maybe("maximum-size", most);
+    pub(super) async fn autosize(
+        &self,
+        name: &VolumeName,
+        on: Option<bool>,
+        most: Option<u64>,
+    ) -> Result<()> {
+        let arguments =
+            Element::new().text("volume", name).maybe("is-enabled", on).maybe("maximum-size", most);
         self.tell("volume-autosize-set", arguments).await
     }
 
-    /// As few calls as the settings need; what was done before a refusal is said.
+    /// One call for one setting. Of several, what differs is set step by step; if one is refused, those before it
+    /// are taken back.
     pub(super) async fn patch(&self, name: &VolumeName, settings: &Settings) -> Result<()> {
         if !possible(name) {
             return Err(missing(name));
         }
-        let mut done = Vec::new();
-        if let Some(size) = settings.size_total {
-            self.tell("volume-size", Element::new().text("volume", name).text("new-size", size)).await?;
-            done.push("size_total");
+        check_marks(settings)?;
+        let only = steps(settings);
+        // A volume that is mounted elsewhere leaves that place first: it must be known to come back.
+        if let [(_, step)] = &only[..]
+            && settings.junction_path.is_none()
+        {
+            return self.set(name, step).await;
         }
+        let before = self.one_volume(name).await?.settings.clone();
+        let steps = steps(&settings.clone().differing(&before));
+        for (at, (_, step)) in steps.iter().enumerate() {
+            if let Err(error) = self.set(name, step).await {
+                return Err(self.taken_back(name, &before, &steps[..=at], error).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was done before a refusal, and what the refused step may have begun; the last first.
+    async fn taken_back(&self, name: &VolumeName, before: &Settings, steps: &[Step], error: Error) -> Error {
+        // Without an answer nobody knows whether the last step was made; with more calls nobody would know better.
+        if error.sent == Sent::Unknown {
+            let done: Vec<_> = steps[..steps.len() - 1].iter().map(|(what, _)| *what).collect();
+            return after(&done, error);
+        }
+        for (at, (what, step)) in steps.iter().enumerate().rev() {
+            let refused = at == steps.len() - 1;
+            // Only a mount has more than one call to it, of which the first was made.
+            if refused && step.junction_path.is_none() {
+                continue;
+            }
+            // With a reserve, what a size was read as is not what it was set to.
+            let known = step.size_total.is_none() || before.percentage_snapshot_reserve == Some(0);
+            if !known || self.set(name, &before.clone().named_in(step)).await.is_err() {
+                return error.context(format!("{what} was done and could not be taken back"));
+            }
+        }
+        error
+    }
+
+    /// Sets this, in the fewest calls.
+    async fn set(&self, name: &VolumeName, settings: &Settings) -> Result<()> {
         let attributes = modified(settings);
         if !attributes.is_empty() {
             let arguments = Element::new()
                 .child("attributes", Element::new().child("volume-attributes", attributes))
-                .child("query", self.query(name));
+                .child("query", self.query_in_use(name));
             let changed = self.change_one("volume-modify-iter", arguments, || missing(name)).await;
-            changed.map_err(|error| after(&done, error))?;
-            done.push("reserve, caching policy, comment and export policy");
+            changed.map_err(|error| of_policy(error, settings.active_policy_name.as_ref()))?;
         }
-        if settings.autosize_enabled.is_some() || settings.max_autosize.is_some() {
-            let set = self.autosize(name, settings.autosize_enabled, settings.max_autosize).await;
-            set.map_err(|error| after(&done, error))?;
-            done.push("autosize");
-        }
-        if settings.compression_enabled.is_some() || settings.inline_compression.is_some() {
-            let set = self.change_compression(name, settings.compression_enabled, settings.inline_compression).await;
-            set.map_err(|error| after(&done, error))?;
-            done.push("compression");
-        }
-        if let Some(path) = &settings.junction_path {
-            // A volume is mounted once: it leaves where it is.
-            self.unmount(name).await.map_err(|error| after(&done, error))?;
-            if !path.is_empty() {
-                done.push("the unmount");
-                self.mount(name, path).await.map_err(|error| after(&done, error))?;
+        let set = async {
+            if let Some(path) = &settings.junction_path {
+                // A volume is mounted once: it leaves where it is.
+                self.unmount(name).await?;
+                if !path.is_empty() {
+                    self.mount(name, path).await?;
+                }
             }
-        }
-        Ok(())
+            if settings.compression_enabled.is_some() || settings.inline_compression.is_some() {
+                self.change_compression(name, settings.compression_enabled, settings.inline_compression)
+                    .await?;
+            }
+            if let Some(size) = settings.size_total {
+                self.tell("volume-size", Element::new().text("volume", name).text("new-size", size)).await?;
+            }
+            if settings.autosize_enabled.is_some() || settings.max_autosize.is_some() {
+                self.autosize(name, settings.autosize_enabled, settings.max_autosize).await?;
+            }
+            Ok(())
+        };
+        set.await.map_err(|error| of_volume(error, name))
+    }
+}
+
+/// What of a patch is set at once, in words for people.
+type Step = (&'static str, Settings);
+
+/// The steps of a patch: those first that can be refused for what else is on the filer, and the size late.
+/// What has nothing to set is left out.
+fn steps(settings: &Settings) -> Vec<Step> {
+    let all = settings.clone();
+    let none = Settings::default;
+    let steps = [
+        (
+            "reserve, caching policy, comment and export policy",
+            Settings {
+                percentage_snapshot_reserve: all.percentage_snapshot_reserve,
+                caching_policy: all.caching_policy,
+                comment: all.comment,
+                active_policy_name: all.active_policy_name,
+                ..none()
+            },
+        ),
+        ("junction_path", Settings { junction_path: all.junction_path, ..none() }),
+        (
+            "compression",
+            Settings {
+                compression_enabled: all.compression_enabled,
+                inline_compression: all.inline_compression,
+                ..none()
+            },
+        ),
+        ("size_total", Settings { size_total: all.size_total, ..none() }),
+        (
+            "autosize",
+            Settings { autosize_enabled: all.autosize_enabled, max_autosize: all.max_autosize, ..none() },
+        ),
+    ];
+    steps.into_iter().filter(|(_, step)| !step.is_empty()).collect()
+}
+
+/// This filer keeps comments, but not whether a volume is protected.
+pub(super) fn check_marks(settings: &Settings) -> Result<()> {
+    match settings.protect {
+        Some(_) => Err(Error::unsupported("keep the protect mark")),
+        None => Ok(()),
     }
 }
 
@@ -327,7 +460,9 @@ pub(super) fn check_name(name: &VolumeName) -> Result<()> {
         return Ok(());
     }
     let error = Error::invalid(format!("{name} is no name for a volume on this filer"), name.as_str(), 0);
-    Err(error.hint("accepted: letters, digits and _, a letter or _ first, up to 203; set junction_path for a path"))
+    Err(error.hint(
+        "accepted: letters, digits and _, a letter or _ first, up to 203; set junction_path for a path",
+    ))
 }
 
 /// No such volume, or one that is not shown.

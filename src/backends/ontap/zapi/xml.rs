@@ -93,7 +93,9 @@ pub fn read<T: DeserializeOwned>(api: &str, body: &[u8]) -> Result<T> {
     let status: Envelope<Status> = from_str(&text).map_err(|e| garbage(api, e))?;
     let status = status.results;
     match status.status.as_str() {
-        "passed" => from_str::<Envelope<T>>(&text).map(|envelope| envelope.results).map_err(|e| garbage(api, e)),
+        "passed" => {
+            from_str::<Envelope<T>>(&text).map(|envelope| envelope.results).map_err(|e| garbage(api, e))
+        }
         "failed" => Err(refusal(api, &status.errno, &status.reason)),
         other => Err(garbage(api, format!("its status is {other:?}"))),
     }
@@ -103,7 +105,9 @@ pub fn read<T: DeserializeOwned>(api: &str, body: &[u8]) -> Result<T> {
 pub fn next_tag(api: &str, body: &[u8]) -> Result<Option<String>> {
     let text = clean(api, body)?;
     let Some((_, rest)) = text.split_once("<next-tag>") else { return Ok(None) };
-    let Some((tag, _)) = rest.split_once("</next-tag>") else { return Err(garbage(api, "its next-tag does not end")) };
+    let Some((tag, _)) = rest.split_once("</next-tag>") else {
+        return Err(garbage(api, "its next-tag does not end"));
+    };
     unescape(tag).map(|tag| Some(tag.into_owned())).map_err(|e| garbage(api, e))
 }
 
