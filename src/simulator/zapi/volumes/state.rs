@@ -130,7 +130,12 @@ pub fn set_state(filer: &mut Filer, name: &str, state: &str) -> Result<(), Refus
     }
     let held = filer.held_mut(name)?;
     held.usable = state == "online";
+    let identity = held.record.identity;
     Arc::make_mut(&mut held.record).state = Some(state.to_owned());
+    // Clients have nothing left to hold.
+    if state != "online" {
+        filer.locks.retain(|lock| lock.volume != identity);
+    }
     Ok(())
 }
 
