@@ -1,6 +1,5 @@
 //! What the back-end in memory starts with: `load` and `generate`.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use filerfs::backend::{Identity, Kind, NewVolume, Newer, Settings};
@@ -12,11 +11,11 @@ use crate::given::*;
 /// Reads this as the content of a `load` file.
 fn load(content: Value) -> Result<Backend, String> {
     let content: Content = serde_json::from_str(&content.to_string()).map_err(|e| e.to_string())?;
-    Ok(Arc::new(Memory::with(content).map_err(|e| e.to_string())?))
+    Ok(Backend::of(Memory::with(content).map_err(|e| e.to_string())?))
 }
 
 fn generate(volumes: u32, snapshots: u32) -> Result<Backend, String> {
-    Ok(Arc::new(Memory::with(Generate { volumes, snapshots }.content()).map_err(|e| e.to_string())?))
+    Ok(Backend::of(Memory::with(Generate { volumes, snapshots }.content()).map_err(|e| e.to_string())?))
 }
 
 fn time(text: &str) -> Option<SystemTime> {
@@ -115,7 +114,7 @@ fn a_bad_file_is_refused_and_the_words_say_where() {
         (json!({"volumes": [{"size_total": 1}]}), vec!["missing field `name`"]),
         (json!({"volumes": [{"name": "bad name"}]}), vec!["volume name cannot hold"]),
         (json!({"volumes": [{"name": ""}]}), vec!["volume name is empty"]),
-        (json!({"policies": [{"name": "a/b"}]}), vec!["policy name cannot hold"]),
+        (json!({"policies": [{"name": "a/b"}]}), vec!["policy a/b", "letters"]),
         (json!({"policies": [{"name": "two words"}]}), vec!["letters"]),
         (json!({"policies": [{"name": "p", "rules": ["10.0.0.0/99"]}]}), vec!["10.0.0.0/99", "not a rule"]),
         (volume(json!({"snapshots": [{"name": "a\u{1b}b"}]})), vec!["snapshot name cannot hold"]),

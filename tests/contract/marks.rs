@@ -83,7 +83,7 @@ pub async fn protection_is_set_at_creation(b: Backend) {
     let made = b.create_volume(&vol("v"), &new).await.unwrap();
     assert_eq!(made.settings.protect, Some(true));
     snapshots(&b, "v", &["s"]).await;
-    let clone = b.clone_volume(&vol("c"), &vol("v"), &snap("s"), &protect(true)).await.unwrap();
+    let clone = clone(&b, "c", ("v", "s"), &protect(true)).await;
     assert_eq!(clone.settings.protect, Some(true));
     assert!(is_protected(&b, "v").await && is_protected(&b, "c").await);
 }
@@ -125,7 +125,8 @@ pub async fn protection_is_patched_with_the_rest_or_not_at_all(b: Backend) {
 pub async fn a_comment_is_kept_as_written(b: Backend) {
     let Some(b) = keeping_comments(b).await else { return };
     assert_eq!(volume(&b, "v").await.settings.comment.as_deref(), Some(""));
-    for text in ["x", "two words", "grüße 日本", "\"quoted\" <tag> & 100%", "-starts", ""] {
+    for text in ["x", "two words", "grüße 日本", "\"quoted\" <tag> & 100%", "-starts", " between blanks ", ""]
+    {
         let before = found(&b, "v").await;
         b.patch_volume(&vol("v"), &comment(text)).await.unwrap();
         assert_eq!(found(&b, "v").await.settings, before.settings.clone().overlaid(&comment(text)));
