@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Ontap;
 use super::zapi::arguments::blocks;
 use super::zapi::call::Refusal;
+use super::zapi::volumes::create::without_reserve;
 use crate::backend::{AggregateName, Identity, PolicyName, Result, Settings, VolumeName};
 use crate::backends::memory::{Absent, Aggregate, Content, Held, Model};
 
@@ -265,10 +266,11 @@ pub(crate) fn is_online(held: &Held) -> bool {
     held.record.state.as_deref() == Some("online")
 }
 
-/// The size of which this much is left for data.
+/// The smallest size in whole blocks of which this much is left for data.
 fn with_reserve(total: u64, reserve: u64) -> u64 {
-    let size = u128::from(total) * 100 / u128::from(100 - reserve.min(99));
-    blocks(size.try_into().unwrap_or(u64::MAX))
+    let size = u128::from(total) * 100 / u128::from(100 - reserve.min(90));
+    let size = u64::try_from(size).unwrap_or(u64::MAX) / 4096 * 4096;
+    if without_reserve(size, reserve.min(90)) < total { blocks(size + 1) } else { size }
 }
 
 fn fresh_aggregate(name: &str) -> Result<Aggregate> {

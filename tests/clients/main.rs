@@ -37,7 +37,8 @@ fn run(command: &mut Command) -> String {
 
 #[test]
 fn netapp_lib_drives_the_simulator() {
-    let settings = Settings { content: Generate { volumes: 60, snapshots: 0 }.content(), ..Settings::default() };
+    let settings =
+        Settings { content: Generate { volumes: 60, snapshots: 0 }.content(), ..Settings::default() };
     let simulator = Simulator::start(settings).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("certificate.pem");
@@ -49,7 +50,9 @@ fn netapp_lib_drives_the_simulator() {
     print!("{steps}");
     assert!(steps.ends_with("all steps done\n"), "{steps}");
     let calls = simulator.calls();
-    for call in ["volume-create", "volume-size", "snapshot-create", "volume-clone-create", "export-rule-create"] {
+    for call in
+        ["volume-create", "volume-size", "snapshot-create", "volume-clone-create", "export-rule-create"]
+    {
         assert!(calls.contains_key(call), "{call} is not among {calls:?}");
     }
     assert!(calls["unauthorized"] > 0, "this client sends its password only when challenged");

@@ -1,6 +1,7 @@
 //! The ONTAP simulator: real recorded traffic, and short messages of the same shapes for every rule.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod arbitrary;
 mod client;
 mod clones;
 mod command;

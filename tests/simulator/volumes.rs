@@ -138,6 +138,7 @@ fn states_follow_each_other_as_they_must() {
 fn the_root_volume_stays() {
     let filer = filer();
     assert_eq!(get(&filer, "vs1_root").one("junction-path"), "/");
+    assert_eq!(get(&filer, "vs1_root").one("volume-space-attributes/size"), (1_u64 << 30).to_string());
     assert_eq!(say(&filer, "volume-unmount", "volume-name", "vs1_root").errno(), 14719);
     assert_eq!(say(&filer, "volume-offline", "name", "vs1_root").errno(), 14719);
 }

@@ -12,7 +12,7 @@ mod policies;
 mod rules;
 mod snapshots;
 mod system;
-mod volumes;
+pub(crate) mod volumes;
 pub(crate) mod xml;
 
 pub(crate) use pattern::matches;
