@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::Cache;
 use super::known::Known;
@@ -12,16 +13,28 @@ use crate::backend::{
 };
 
 impl Cache {
-    /// Forgets what a change touched, also if it was refused: nobody knows then what is true.
+    /// Forgets what a change touched, also if it was refused or its caller went away: nobody knows then what is
+    /// true.
     async fn changed<T>(&self, change: impl Future<Output = Result<T>>, forget: impl Fn(&mut Known)) -> Result<T> {
-        let done = change.await;
-        forget(&mut self.known.lock());
-        done
+        let _forgets = Forgets { known: &self.known, forget };
+        change.await
     }
 
     fn no_volume(&self, volume: &VolumeName) -> bool {
         let known = self.known.lock();
         known.volumes.fresh(&(), self.ttl).is_some() && known.volume.stale(volume).is_none()
+    }
+}
+
+/// Forgets when it goes away.
+struct Forgets<'a, F: Fn(&mut Known)> {
+    known: &'a Mutex<Known>,
+    forget: F,
+}
+
+impl<F: Fn(&mut Known)> Drop for Forgets<'_, F> {
+    fn drop(&mut self) {
+        (self.forget)(&mut self.known.lock());
     }
 }
 
@@ -77,7 +90,16 @@ impl StorageBackend for Cache {
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
-        self.changed(self.inner.create_volume(volume, new), |known| known.forget_volume(volume)).await
+        let before = self.known.lock().generation;
+        let created = self.inner.create_volume(volume, new).await;
+        let mut known = self.known.lock();
+        let current = known.generation == before;
+        known.forget_volume(volume);
+        // It is asked for next, unless somebody has changed something meanwhile.
+        if let (Ok(created), true) = (&created, current) {
+            known.volume.keep(volume.clone(), created.clone());
+        }
+        created
     }
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {

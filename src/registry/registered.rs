@@ -79,7 +79,15 @@ impl Registered {
         kept.map_err(|e| {
             e.context(format!("volume {} was created, but its marks were not kept", volume.name))
         })?;
-        self.get_volume(&volume.name).await
+        self.with_marks(volume).await
+    }
+
+    async fn with_marks(&self, volume: Arc<Volume>) -> Result<Arc<Volume>> {
+        if !self.keeps_marks() {
+            return Ok(volume);
+        }
+        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
+        Ok(self.marked(volume, Some(&marks)))
     }
 }
 
@@ -121,12 +129,7 @@ impl StorageBackend for Registered {
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
-        let volume = self.backend.get_volume(volume).await?;
-        if !self.keeps_marks() {
-            return Ok(volume);
-        }
-        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
-        Ok(self.marked(volume, Some(&marks)))
+        self.with_marks(self.backend.get_volume(volume).await?).await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
