@@ -4,6 +4,7 @@ mod clones;
 mod efficiency;
 pub mod errors;
 mod locks;
+mod patch;
 mod policies;
 mod rules;
 mod snapshots;
