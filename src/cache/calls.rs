@@ -8,14 +8,18 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
-    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule,
+    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
 impl Cache {
     /// Forgets what a change touched, also if it was refused or its caller went away: nobody knows then what is
     /// true.
-    async fn changed<T>(&self, change: impl Future<Output = Result<T>>, forget: impl Fn(&mut Known)) -> Result<T> {
+    async fn changed<T>(
+        &self,
+        change: impl Future<Output = Result<T>>,
+        forget: impl Fn(&mut Known),
+    ) -> Result<T> {
         let _forgets = Forgets { known: &self.known, forget };
         change.await
     }
@@ -86,7 +90,12 @@ impl StorageBackend for Cache {
             return Err(Error::not_found(format!("there is no volume {volume}")));
         }
         let name = volume.clone();
-        self.answer(|known| &mut known.volume, volume.clone(), |inner| async move { inner.get_volume(&name).await }).await
+        self.answer(
+            |known| &mut known.volume,
+            volume.clone(),
+            |inner| async move { inner.get_volume(&name).await },
+        )
+        .await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
@@ -126,7 +135,12 @@ impl StorageBackend for Cache {
         self.changed(change, forget).await
     }
 
-    async fn rollback_volume(&self, volume: &VolumeName, snapshot: &SnapshotName, newer: Newer) -> Result<()> {
+    async fn rollback_volume(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        newer: Newer,
+    ) -> Result<()> {
         let change = self.inner.rollback_volume(volume, snapshot, newer);
         self.changed(change, |known| known.forget_snapshots(volume)).await
     }
@@ -162,7 +176,12 @@ impl StorageBackend for Cache {
         self.changed(change, |known| known.forget_snapshots(volume)).await
     }
 
-    async fn rename_snapshot(&self, volume: &VolumeName, from: &SnapshotName, to: &SnapshotName) -> Result<()> {
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()> {
         let change = self.inner.rename_snapshot(volume, from, to);
         self.changed(change, |known| known.forget_snapshots(volume)).await
     }
@@ -207,7 +226,12 @@ impl StorageBackend for Cache {
 
     async fn get_policy(&self, policy: &PolicyName) -> Result<Arc<Policy>> {
         let name = policy.clone();
-        self.answer(|known| &mut known.policy, policy.clone(), |inner| async move { inner.get_policy(&name).await }).await
+        self.answer(
+            |known| &mut known.policy,
+            policy.clone(),
+            |inner| async move { inner.get_policy(&name).await },
+        )
+        .await
     }
 
     async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {

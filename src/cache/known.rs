@@ -5,18 +5,18 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use crate::backend::{Policy, PolicyName, Result, Snapshot, Volume, VolumeName};
+use crate::backend::{Kind, Policy, PolicyName, Result, Snapshot, Volume, VolumeName};
 
-/// A call that several callers wait for.
+/// A call that several callers wait for. When nobody does any more, it is no more.
 pub type Flight<T> = Shared<BoxFuture<'static, Result<T>>>;
 
 /// Answers to one kind of question.
 pub struct Answers<K, T> {
     kept: HashMap<K, (T, Instant)>,
-    /// Calls on their way.
-    pub flights: HashMap<K, Flight<T>>,
+    /// Calls on their way, as long as anybody waits for them.
+    flights: HashMap<K, WeakShared<BoxFuture<'static, Result<T>>>>,
 }
 
 impl<K, T> Default for Answers<K, T> {
@@ -36,9 +36,29 @@ impl<K: Eq + Hash, T: Clone> Answers<K, T> {
         self.kept.get(key).map(|(answer, _)| answer.clone())
     }
 
+    /// The call on its way, if somebody waits for it.
+    pub fn flight(&self, key: &K) -> Option<Flight<T>> {
+        self.flights.get(key).and_then(WeakShared::upgrade).filter(|flight| flight.peek().is_none())
+    }
+
+    /// A call is on its way. Those that ended, or that nobody waits for, are forgotten.
+    pub fn fly(&mut self, key: K, flight: &Flight<T>) {
+        self.flights.retain(|_, flight| flight.upgrade().is_some_and(|flight| flight.peek().is_none()));
+        self.flights.extend(flight.downgrade().map(|flight| (key, flight)));
+    }
+
     /// Keeps an answer of now.
     pub fn keep(&mut self, key: K, answer: T) {
         self.kept.insert(key, (answer, Instant::now()));
+    }
+
+    /// Takes note of an answer of now. What is not there is not known from before either.
+    pub fn learn(&mut self, key: K, answer: &Result<T>) {
+        match answer {
+            Ok(answer) => self.keep(key, answer.clone()),
+            Err(error) if error.kind() == Kind::NotFound => drop(self.kept.remove(&key)),
+            Err(_) => {}
+        }
     }
 
     /// Forgets an answer, and does not share a call that was asked before now.
@@ -119,7 +139,13 @@ impl Known {
 
     /// The age of the oldest answer.
     pub fn age(&self) -> Option<Duration> {
-        let ages = [self.volumes.oldest(), self.volume.oldest(), self.snapshots.oldest(), self.policies.oldest()];
+        let ages = [
+            self.volumes.oldest(),
+            self.volume.oldest(),
+            self.snapshots.oldest(),
+            self.policies.oldest(),
+            self.policy.oldest(),
+        ];
         ages.into_iter().flatten().max()
     }
 }

@@ -48,32 +48,27 @@ impl Cache {
             if let Some(fresh) = answers_now.fresh(&key, self.ttl) {
                 return Ok(fresh);
             }
-            match answers_now.flights.get(&key) {
-                Some(flight) => flight.clone(),
+            match answers_now.flight(&key) {
+                Some(flight) => flight,
                 None => {
                     let (known, kept, asked) = (self.known.clone(), key.clone(), ask(self.inner.clone()));
                     let flight = async move {
                         let answer = asked.await;
                         let mut known = known.lock();
                         // What was asked before a change is not remembered after it.
-                        let current = known.generation == generation;
-                        let answers = answers(&mut known);
-                        answers.flights.remove(&kept);
-                        if let (Ok(answer), true) = (&answer, current) {
-                            answers.keep(kept, answer.clone());
+                        if known.generation == generation {
+                            answers(&mut known).learn(kept, &answer);
                         }
                         answer
                     };
                     let flight = flight.boxed().shared();
-                    answers_now.flights.insert(key.clone(), flight.clone());
+                    answers_now.fly(key.clone(), &flight);
                     flight
                 }
             }
         };
         match flight.await {
-            Err(error) if unreachable(&error) => {
-                answers(&mut self.known.lock()).stale(&key).ok_or(error)
-            }
+            Err(error) if unreachable(&error) => answers(&mut self.known.lock()).stale(&key).ok_or(error),
             answer => answer,
         }
     }
