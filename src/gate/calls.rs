@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 
 use super::Gate;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
 };
 
 /// Calls by name and result.
@@ -29,18 +29,16 @@ impl Counts {
     /// The mean of the calls so far.
     pub fn latency(&self) -> Option<Duration> {
         let counts = self.0.lock();
-        let (count, sum) = counts.values().fold((0, Duration::ZERO), |(n, sum), (count, took)| (n + count, sum + *took));
+        let (count, sum) =
+            counts.values().fold((0, Duration::ZERO), |(n, sum), (count, took)| (n + count, sum + *took));
         u32::try_from(count).ok().filter(|count| *count > 0).map(|count| sum / count)
     }
 
     /// All of them.
     pub fn all(&self) -> Vec<CallCount> {
         let counts = self.0.lock();
-        let line = |((call, result), (count, took)): (&(&'static str, &'static str), &(u64, Duration))| CallCount {
-            call,
-            result,
-            count: *count,
-            seconds: took.as_secs_f64(),
+        let line = |((call, result), (count, took)): (&(&'static str, &'static str), &(u64, Duration))| {
+            CallCount { call, result, count: *count, seconds: took.as_secs_f64() }
         };
         counts.iter().map(line).collect()
     }
@@ -125,7 +123,12 @@ impl StorageBackend for Gate {
     }
 
     /// Nothing that can be read says whether a rollback was made.
-    async fn rollback_volume(&self, volume: &VolumeName, snapshot: &SnapshotName, newer: Newer) -> Result<()> {
+    async fn rollback_volume(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+        newer: Newer,
+    ) -> Result<()> {
         let settled = || async { Ok(None) };
         self.change("rollback_volume", || self.inner.rollback_volume(volume, snapshot, newer), settled).await
     }
@@ -152,7 +155,12 @@ impl StorageBackend for Gate {
         self.change("delete_snapshot", || self.inner.delete_snapshot(volume, snapshot), settled).await
     }
 
-    async fn rename_snapshot(&self, volume: &VolumeName, from: &SnapshotName, to: &SnapshotName) -> Result<()> {
+    async fn rename_snapshot(
+        &self,
+        volume: &VolumeName,
+        from: &SnapshotName,
+        to: &SnapshotName,
+    ) -> Result<()> {
         let settled = || async {
             let found = self.inner.get_snapshots(volume).await?;
             let has = |name: &SnapshotName| found.iter().any(|snapshot| snapshot.name == *name);
@@ -180,7 +188,8 @@ impl StorageBackend for Gate {
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
-        let settled = || async { holds(!self.inner.nfs_locks(volume).await?.iter().any(|kept| kept == client)) };
+        let settled =
+            || async { holds(!self.inner.nfs_locks(volume).await?.iter().any(|kept| kept == client)) };
         self.change("break_nfs_locks", || self.inner.break_nfs_locks(volume, client), settled).await
     }
 
@@ -195,7 +204,9 @@ impl StorageBackend for Gate {
     async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
         let settled = || async {
             let found = self.inner.get_policy(policy).await?;
-            Ok((found.rules == rules).then_some(found))
+            // Equal rules are kept once.
+            let same = found.rules.iter().all(|rule| rules.contains(rule));
+            Ok((same && rules.iter().all(|rule| found.rules.contains(rule))).then_some(found))
         };
         self.change("create_policy", || self.inner.create_policy(policy, rules), settled).await
     }
@@ -232,7 +243,10 @@ impl StorageBackend for Gate {
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
-        let settled = || async { holds(self.inner.get_policy(policy).await?.rules.starts_with(order)) };
+        let settled = || async {
+            let place = |rule: &Rule| order.iter().position(|named| named == rule).unwrap_or(order.len());
+            holds(self.inner.get_policy(policy).await?.rules.is_sorted_by_key(place))
+        };
         self.change("order_policy_rules", || self.inner.order_policy_rules(policy, order), settled).await
     }
 }

@@ -62,7 +62,11 @@ impl Gate {
         self.counts.all()
     }
 
-    async fn read<T, F: Future<Output = Result<T>>>(&self, call: &'static str, make: impl Fn() -> F) -> Result<T> {
+    async fn read<T, F: Future<Output = Result<T>>>(
+        &self,
+        call: &'static str,
+        make: impl Fn() -> F,
+    ) -> Result<T> {
         self.run(Effect::Read, call, make).await
     }
 
@@ -93,11 +97,13 @@ impl Gate {
         call: &'static str,
         make: impl Fn() -> F,
     ) -> Result<T> {
-        let limit = if effect == Effect::Read { self.limits.read_timeout } else { self.limits.change_timeout };
+        let limit =
+            if effect == Effect::Read { self.limits.read_timeout } else { self.limits.change_timeout };
         let begun = Instant::now();
         let left = || limit.saturating_sub(begun.elapsed());
         let Ok(permit) = timeout(left(), self.permits.acquire()).await else {
-            let message = format!("{call} waited {limit:?} for one of {} calls to end", self.limits.max_calls);
+            let message =
+                format!("{call} waited {limit:?} for one of {} calls to end", self.limits.max_calls);
             return Err(Error::new(Kind::Unreachable, message));
         };
         let mut tries = 0;
