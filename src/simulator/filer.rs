@@ -1,19 +1,13 @@
 //! The filer behind the wire: the memory model, and beside it only what ONTAP alone knows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::Ontap;
-use super::zapi::arguments::blocks;
 use super::zapi::call::Refusal;
-use super::zapi::volumes::create::without_reserve;
-use crate::backend::{AggregateName, Identity, PolicyName, Result, Settings, VolumeName};
-use crate::backends::memory::{Absent, Aggregate, Content, Held, Model};
-
-/// Free space of the aggregates of a filer that starts with nothing.
-const FRESH_AGGREGATE: u64 = 100 << 40;
+use crate::backend::{AggregateName, Identity, PolicyName, VolumeName};
+use crate::backends::memory::{Held, Model};
 
 /// A cluster with one SVM for data.
 pub(crate) struct Filer {
@@ -25,7 +19,7 @@ pub(crate) struct Filer {
     pub exports: BTreeMap<PolicyName, Export>,
     pub locks: Vec<Lock>,
     pub jobs: BTreeMap<u64, Job>,
-    policy_ids: u64,
+    pub policy_ids: u64,
 }
 
 /// What ONTAP knows of a volume beside the model.
@@ -84,98 +78,14 @@ pub(crate) struct Job {
 }
 
 impl Filer {
-    pub fn new(svm: &str, ontap: Ontap, content: Content) -> Result<Filer> {
-        let rules = content.rules();
-        let fresh = content.has_no_aggregates();
-        let absent =
-            Absent { settings: Settings::default(), filer_address: String::new(), foreign_policies: true };
-        let mut model = content.into_state(&absent)?;
-        if fresh {
-            model.aggregates = vec![fresh_aggregate("aggr1")?, fresh_aggregate("aggr2")?];
-        }
-        place_aggregates(&mut model);
-        let mut filer = Filer {
-            svm: svm.to_owned(),
-            ontap,
-            model,
-            details: HashMap::new(),
-            exports: BTreeMap::new(),
-            locks: Vec::new(),
-            jobs: BTreeMap::new(),
-            policy_ids: 4 << 32,
-        };
-        filer.create_default_policy()?;
-        for (policy, clients) in rules {
-            let export = filer.export(&policy);
-            export.rules = (1..).zip(clients.iter().map(|client| ExportRule::of(client))).collect();
-        }
-        filer.create_root_volume()?;
-        filer.describe_volumes();
-        Ok(filer)
-    }
-
-    /// The policy `default` is there from the start.
-    fn create_default_policy(&mut self) -> Result<()> {
-        let default = PolicyName::new("default")?;
-        if !self.model.policies.contains_key(&default) {
-            self.model.add_policy(&default, &[])?;
-        }
-        let names: Vec<_> = self.model.policies.keys().cloned().collect();
-        for name in names {
-            self.export(&name);
-        }
-        Ok(())
-    }
-
-    /// The root of the SVM's namespace, unless the content has one.
-    fn create_root_volume(&mut self) -> Result<()> {
-        if self.model.junctions.contains_key("/") {
-            return Ok(());
-        }
-        let name: String =
-            self.svm.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let name = VolumeName::new(&format!("{name}_root"))?;
-        let aggregate = self.model.choose_aggregate(None)?;
-        let settings = Settings {
-            size_total: Some(blocks((1 << 30) * 95 / 100)),
-            percentage_snapshot_reserve: Some(5),
-            caching_policy: Some("Standard".into()),
-            autosize_enabled: Some(false),
-            max_autosize: Some(blocks((1 << 30) * 6 / 5)),
-            junction_path: Some("/".into()),
-            active_policy_name: Some(PolicyName::new("default")?),
-            ..Settings::default()
-        };
-        self.model.check_free(&name)?;
-        self.model.add_volume(&name, settings, aggregate, 1 << 20)?;
-        if let Some(held) = self.model.volumes.get_mut(&name) {
-            Arc::make_mut(&mut held.record).filer_address.clear();
-        }
-        Ok(())
-    }
-
-    fn describe_volumes(&mut self) {
-        for held in self.model.volumes.values_mut() {
-            let settings = &held.record.settings;
-            let reserve = settings.percentage_snapshot_reserve.unwrap_or(0);
-            let size = settings.size_total.map(|total| with_reserve(total, reserve));
-            self.details.insert(held.record.identity, Detail { size, ..Detail::default() });
-            let name = held.record.aggregate_name.as_ref();
-            let node = name.and_then(|name| node_of(&self.model.aggregates, name));
-            let record = Arc::make_mut(&mut held.record);
-            if record.filer_address.is_empty() {
-                record.filer_address = node.unwrap_or_default();
-            }
-        }
-    }
-
     /// The names of the nodes.
     pub fn nodes(&self) -> BTreeSet<&str> {
         self.model.aggregates.iter().filter_map(|aggregate| aggregate.node.as_deref()).collect()
     }
 
     pub fn node_of(&self, aggregate: &AggregateName) -> Option<String> {
-        node_of(&self.model.aggregates, aggregate)
+        let found = self.model.aggregates.iter().find(|known| known.name == *aggregate);
+        found.and_then(|aggregate| aggregate.node.clone())
     }
 
     /// What is beside the model of a policy; made when first asked for.
@@ -187,18 +97,18 @@ impl Filer {
         export
     }
 
-    pub fn held(&self, name: &str) -> std::result::Result<&Held, Refusal> {
+    pub fn held(&self, name: &str) -> Result<&Held, Refusal> {
         let found = VolumeName::new(name).ok().and_then(|name| self.model.volumes.get(&name));
         found.ok_or_else(|| Refusal::no_volume(name))
     }
 
-    pub fn held_mut(&mut self, name: &str) -> std::result::Result<&mut Held, Refusal> {
+    pub fn held_mut(&mut self, name: &str) -> Result<&mut Held, Refusal> {
         let found = VolumeName::new(name).ok().and_then(|name| self.model.volumes.get_mut(&name));
         found.ok_or_else(|| Refusal::no_volume(name))
     }
 
     /// A volume that is online.
-    pub fn online(&self, name: &str) -> std::result::Result<&Held, Refusal> {
+    pub fn online(&self, name: &str) -> Result<&Held, Refusal> {
         let held = self.held(name)?;
         match is_online(held) {
             true => Ok(held),
@@ -220,7 +130,7 @@ impl Filer {
     }
 
     /// An NFS client takes a lock.
-    pub fn lock(&mut self, volume: &str, client: &str) -> std::result::Result<(), Refusal> {
+    pub fn lock(&mut self, volume: &str, client: &str) -> Result<(), Refusal> {
         let volume = self.held(volume)?.record.clone();
         let path = format!("/vol/{}/file{}", volume.name, self.locks.len());
         let id = Uuid::new_v4().to_string();
@@ -264,28 +174,4 @@ impl Default for ExportRule {
 
 pub(crate) fn is_online(held: &Held) -> bool {
     held.record.state.as_deref() == Some("online")
-}
-
-/// The smallest size in whole blocks of which this much is left for data.
-fn with_reserve(total: u64, reserve: u64) -> u64 {
-    let size = u128::from(total) * 100 / u128::from(100 - reserve.min(90));
-    let size = u64::try_from(size).unwrap_or(u64::MAX) / 4096 * 4096;
-    if without_reserve(size, reserve.min(90)) < total { blocks(size + 1) } else { size }
-}
-
-fn fresh_aggregate(name: &str) -> Result<Aggregate> {
-    let name = AggregateName::new(name)?;
-    Ok(Aggregate { name, size_available: FRESH_AGGREGATE, size_total: Some(FRESH_AGGREGATE), node: None })
-}
-
-/// Two nodes own the aggregates in turn, where the content does not say which.
-fn place_aggregates(model: &mut Model) {
-    for (at, aggregate) in model.aggregates.iter_mut().enumerate() {
-        aggregate.node.get_or_insert_with(|| format!("node{}", at % 2 + 1));
-    }
-    model.aggregates.sort_by(|a, b| a.name.cmp(&b.name));
-}
-
-fn node_of(aggregates: &[Aggregate], name: &AggregateName) -> Option<String> {
-    aggregates.iter().find(|aggregate| aggregate.name == *name).and_then(|aggregate| aggregate.node.clone())
 }

@@ -10,6 +10,7 @@ mod control;
 mod fault;
 mod filer;
 mod http;
+mod load;
 mod server;
 mod zapi;
 

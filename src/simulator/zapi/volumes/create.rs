@@ -169,7 +169,7 @@ pub fn checked_reserve(percent: u64) -> Result<u64, Refusal> {
 
 /// What of a size is left for data.
 pub fn without_reserve(size: u64, reserve: u64) -> u64 {
-    let data = u128::from(size) * u128::from(100 - reserve) / 100;
+    let data = u128::from(size) * u128::from(100_u64.saturating_sub(reserve)) / 100;
     blocks(data.try_into().unwrap_or(u64::MAX))
 }
 
