@@ -55,3 +55,61 @@ fn everything_known_passes() {
         strict.call(call).passed();
     }
 }
+
+/// A strict filer that has something of everything.
+fn full() -> Filer {
+    let content = r#"{"volumes": [{"name": "v1", "size_total": 30003200, "junction_path": "/v1", "comment": "c",
+        "active_policy_name": "p1", "compression_enabled": true, "inline_compression": true,
+        "percentage_snapshot_reserve": 5, "autosize_enabled": true, "max_autosize": 36003840,
+        "caching_policy": "Standard", "creation_time": "2017-08-10T00:00:00Z", "snapshots": [{"name": "s1"}]}],
+        "policies": [{"name": "p1", "rules": ["a"]}]}"#;
+    let content = serde_json::from_str(content).unwrap();
+    let filer = Filer::start(Settings { strict: true, content, ..Settings::default() });
+    for call in [
+        "<snapshot-create><volume>v1</volume><snapshot>s2</snapshot><comment>c</comment><snapmirror-label>l\
+         </snapmirror-label></snapshot-create>",
+        "<volume-clone-create><parent-volume>v1</parent-volume><volume>c1</volume><parent-snapshot>s2\
+         </parent-snapshot><junction-path>/c1</junction-path></volume-clone-create>",
+    ] {
+        filer.call(call).passed();
+    }
+    filer.running.lock("v1", "10.0.0.1").unwrap();
+    filer
+}
+
+#[test]
+fn every_field_that_is_told_can_be_asked_for_and_queried() {
+    let filer = full();
+    for list in [
+        "volume-get-iter",
+        "sis-get-iter",
+        "snapshot-get-iter",
+        "volume-clone-get-iter",
+        "export-policy-get-iter",
+        "export-rule-get-iter",
+        "lock-get-iter",
+        "vserver-get-iter",
+        "vserver-show-aggr-get-iter",
+        "aggr-get-iter",
+    ] {
+        let ask = |more: &str| {
+            let call = format!("<{list}>{more}</{list}>");
+            if list == "aggr-get-iter" { filer.cluster(&call) } else { filer.call(&call) }.passed()
+        };
+        let all = ask("");
+        assert_ne!(all.one("num-records"), "0", "{list}");
+        for (path, value) in all
+            .leaves
+            .iter()
+            .filter_map(|(path, value)| Some((path.strip_prefix("attributes-list/")?, value)))
+        {
+            let nested = |inner: &str| {
+                path.rsplit('/').fold(inner.to_owned(), |inner, name| format!("<{name}>{inner}</{name}>"))
+            };
+            let desired = ask(&format!("<desired-attributes>{}</desired-attributes>", nested("")));
+            assert!(desired.all(path).contains(&value.as_str()), "{list}: {path} is not told when desired");
+            let queried = ask(&format!("<query>{}</query>", nested(value)));
+            assert!(queried.all(path).contains(&value.as_str()), "{list}: {path} is not found by {value}");
+        }
+    }
+}
