@@ -107,7 +107,8 @@ fn nothing_is_left_for_later() {
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
     for script in ["scripts/demo", "scripts/test", "scripts/bench", ".ci/run"] {
-        let mode = fs::metadata(Path::new(script)).unwrap_or_else(|e| panic!("{script}: {e}")).permissions().mode();
+        let mode =
+            fs::metadata(Path::new(script)).unwrap_or_else(|e| panic!("{script}: {e}")).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script} has no run bit");
     }
 }

@@ -8,7 +8,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, umount2};
 
 /// Type of our mounts in `/proc/mounts`.
-const TYPE: &str = "fuse.filerfs";
+pub const TYPE: &str = "fuse.filerfs";
 
 /// Why there is no mount. One sentence each, and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
+use fuser::{Config, MountOption, Session, SessionACL};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::adapter::Adapter;
 use super::answer::Answers;
-use super::mountpoint::{MountError, MountPoint, detach, mounted};
+use super::mountpoint::{MountError, MountPoint, TYPE, detach, mounted};
 use crate::tree::Tree;
 
 /// How long requests may take to end when the mount does.
@@ -21,7 +21,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Mounted {
     point: MountPoint,
     answers: Arc<Answers>,
-    unmounter: SessionUnmounter,
     ended: oneshot::Receiver<io::Result<()>>,
 }
 
@@ -39,14 +38,18 @@ impl Mounted {
         let answers = Arc::new(Answers::new(tree, runtime.clone()));
         let adapter = Adapter(answers.clone());
         let session = Session::new(adapter, &point.path, &config(read_only, root));
-        let mut session = session.map_err(|e| MountError::refused(&point.path, e))?;
+        let session = session.map_err(|e| MountError::refused(&point.path, e))?;
         answers.set_notifier(session.notifier());
-        let unmounter = session.unmount_callable();
+        let system = |e| MountError::System(point.path.clone(), e);
+        let mut background = session.spawn().map_err(system)?;
+        // fuser would unmount the path once more when the session has ended, and with it whatever somebody has
+        // mounted there since. So its own hold on the mount is never dropped, and only its thread is kept.
+        let serving = std::mem::replace(&mut background.guard, std::thread::spawn(|| Ok(())));
+        std::mem::forget(background);
         let (tell, ended) = oneshot::channel();
-        let serve = move || drop(tell.send(session.run()));
-        let thread = std::thread::Builder::new().name("fuse".into()).spawn(serve);
-        thread.map_err(|e| MountError::System(point.path.clone(), e))?;
-        Ok(Mounted { point, answers, unmounter, ended })
+        let wait = move || drop(serving.join().map(|result| tell.send(result)));
+        std::thread::Builder::new().name("fuse-end".into()).spawn(wait).map_err(system)?;
+        Ok(Mounted { point, answers, ended })
     }
 
     /// Where it is.
@@ -62,8 +65,7 @@ impl Mounted {
     /// Lets what is under way end, and unmounts; a busy mount is detached.
     pub async fn unmount(mut self) -> io::Result<()> {
         self.answers.drain(DRAIN).await;
-        // The session's own way, so that it does not unmount again what somebody has mounted there since.
-        if self.unmounter.unmount().is_err() && mounted(&self.point.path).is_some() {
+        if mounted(&self.point.path).as_deref() == Some(TYPE) {
             detach(&self.point.path)?;
         }
         // Who still has a file open keeps the session alive; the process ends all the same.

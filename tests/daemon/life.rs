@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::process::Command;
 
+use nix::mount::{MsFlags, mount, umount};
+
 use crate::common::mounted::Mount;
 use crate::common::{SMALL, counting};
 use crate::process::{Daemon, filerfs, is_mounted, output, until};
@@ -69,6 +71,19 @@ fn an_unmount_by_somebody_else_ends_the_daemon_with_0() {
         let done = Command::new(command[0]).args(&command[1..]).arg(daemon.root()).status().unwrap();
         assert!(done.success(), "{command:?}");
         assert_eq!(daemon.wait(), 0, "{command:?}");
+    }
+}
+
+#[test]
+fn what_somebody_mounts_after_an_unmount_stays() {
+    for _ in 0..20 {
+        let mut daemon = Daemon::start("", &[]);
+        umount(&daemon.root()).unwrap();
+        mount(Some("theirs"), &daemon.root(), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+        assert_eq!(daemon.wait(), 0);
+        assert!(is_mounted(&daemon.root()), "the daemon took off what was not its own");
+        umount(&daemon.root()).unwrap();
+        assert!(!daemon.log().contains("WARN"), "{}", daemon.log());
     }
 }
 
