@@ -327,7 +327,7 @@ fn match_refusal(done: Result<()>, refused: Option<String>, name: &str) {
     match (done, refused) {
         (Ok(()), None) => {}
         (Err(error), Some(reason)) => {
-            assert!(error.message.contains(reason.trim().trim_end_matches('.')), "{name}: {error}");
+            assert!(error.to_string().contains(reason.trim().trim_end_matches('.')), "{name}: {error}");
             assert!(matches!(error.kind(), Kind::Exists | Kind::NotFound), "{name}: {error}");
         }
         (done, refused) => panic!("{name}: {done:?}, but recorded was {refused:?}"),

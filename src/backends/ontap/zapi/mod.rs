@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::http::Http;
-use crate::backend::{Error, Kind, Result};
-use xml::{Done, Element, next_tag, read};
+use crate::backend::{Error, Kind, Result, Sent};
+use xml::{Done, Element, next_tag, read, records_alone};
 
 /// Where ZAPI is served.
 const PATH: &str = "/servlets/netapp.servlets.admin.XMLrequest_filer";
@@ -114,20 +114,20 @@ impl Zapi {
     /// All records of a list, page by page. `arguments` are `query` and `desired-attributes`.
     async fn list<L: Records>(&self, api: &str, arguments: Element) -> Result<Vec<L::Record>> {
         let mut records = Vec::new();
-        let mut tag: Option<String> = None;
+        let mut tags: Vec<String> = Vec::new();
         loop {
-            let page = Element::new().text("max-records", PAGE).maybe("tag", tag.as_ref());
+            let page = Element::new().text("max-records", PAGE).maybe("tag", tags.last());
             let page = page.joined(&arguments).message(api, self.svm.as_deref());
             let body = self.http.post(PATH, page).await?;
-            records.extend(read::<Page<L>>(api, &body)?.list.records());
+            records.extend(records_of::<L>(api, &body)?);
             match next_tag(api, &body)? {
-                // A known fault of filers: the same page for ever.
-                Some(next) if tag.as_ref() == Some(&next) => {
+                // A known fault of filers: the same pages for ever.
+                Some(next) if tags.contains(&next) => {
                     tracing::warn!(api, "the filer repeats a page; the list ends here");
                     return Ok(records);
                 }
+                Some(next) => tags.push(next),
                 None => return Ok(records),
-                next => tag = next,
             }
         }
     }
@@ -144,6 +144,20 @@ impl Zapi {
             None => Ok(()),
         }
     }
+}
+
+/// The records of a page. If they cannot be read together, each is read alone: one bad record hides no other.
+fn records_of<L: Records>(api: &str, body: &[u8]) -> Result<Vec<L::Record>> {
+    let read = |body: &[u8]| read::<Page<L>>(api, body).map(|page| page.list.records());
+    let error = match read(body) {
+        Err(error) if error.sent == Sent::Unknown => error,
+        whole => return whole,
+    };
+    let alone = records_alone(api, body)?;
+    if alone.is_empty() {
+        return Err(error);
+    }
+    Ok(understood(api, alone, |record| read(record.as_bytes()).map(Some)).into_iter().flatten().collect())
 }
 
 /// Takes what an answer must hold. Which one, and in what call, is the message.

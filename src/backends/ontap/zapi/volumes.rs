@@ -11,10 +11,12 @@ use super::errors::{of_policy, of_volume, refused_with};
 use super::xml::Element;
 use super::{Zapi, after, optional, records, required, typed, understood};
 use crate::backend::{
-    AggregateName, Error, Identity, Kind, NewVolume, PolicyName, Result, Settings, Volume, VolumeName,
+    AggregateName, Error, Identity, Kind, NewVolume, PolicyName, Result, Sent, Settings, Volume, VolumeName,
 };
 
 const GET: &str = "volume-get-iter";
+/// Sizes are rounded up to whole blocks.
+const BLOCK: u64 = 4096;
 
 /// A volume as it comes. Absent fields are absent.
 #[derive(Deserialize, Default)]
@@ -257,8 +259,12 @@ impl Zapi {
             .maybe("export-policy", settings.active_policy_name.as_ref())
             .maybe("caching-policy", settings.caching_policy.as_ref().filter(|policy| !policy.is_empty()))
             .maybe("volume-comment", settings.comment.as_ref().filter(|comment| !comment.is_empty()));
-        let created = self.tell("volume-create", create).await;
-        created.map_err(|error| of_policy(error, settings.active_policy_name.as_ref()))?;
+        match self.tell("volume-create", create).await {
+            // It may be there all the same: then the other steps are still to be done.
+            Err(error) if error.sent == Sent::Unknown && !self.is_new(name, size, path).await => return Err(error),
+            Err(error) if error.sent == Sent::Unknown => {}
+            created => created.map_err(|error| of_policy(error, settings.active_policy_name.as_ref()))?,
+        }
         let compression =
             (settings.compression_enabled.unwrap_or(true), settings.inline_compression.unwrap_or(true));
         let autosize = (
@@ -271,6 +277,17 @@ impl Zapi {
         }
         self.autosize(name, Some(autosize.0), Some(autosize.1)).await.map_err(|error| after(&done, error))?;
         self.one_volume(name).await.map_err(|error| after(&done, error))
+    }
+
+    /// Whether there is a volume as one just created: nothing of another one is to be changed.
+    async fn is_new(&self, name: &VolumeName, size: u64, path: &str) -> bool {
+        let volume = self.one_volume(name).await;
+        volume.is_ok_and(|volume| {
+            let settings = &volume.settings;
+            // The reserve is no part of the total; nobody has yet set a fresh volume to grow.
+            let sized = settings.size_total.is_some_and(|total| total < size.saturating_add(BLOCK));
+            sized && settings.junction_path.as_deref() == Some(path) && settings.autosize_enabled == Some(false)
+        })
     }
 
     /// A restricted volume that is mounted cannot be: it is unmounted first.

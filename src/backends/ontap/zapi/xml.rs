@@ -1,7 +1,9 @@
 //! Messages on the wire: requests are built, answers are read by serde.
 
+use quick_xml::Reader;
 use quick_xml::de::from_str;
 use quick_xml::escape::{escape, unescape};
+use quick_xml::events::Event;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -67,6 +69,9 @@ impl Element {
     }
 }
 
+/// How deep records are: `netapp`, `results`, `attributes-list`, record.
+const RECORD: usize = 4;
+
 /// The envelope of every answer, with what is in its `results`.
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -109,6 +114,34 @@ pub fn next_tag(api: &str, body: &[u8]) -> Result<Option<String>> {
         return Err(garbage(api, "its next-tag does not end"));
     };
     unescape(tag).map(|tag| Some(tag.into_owned())).map_err(|e| garbage(api, e))
+}
+
+/// Each record of a list as an answer of its own.
+pub fn records_alone(api: &str, body: &[u8]) -> Result<Vec<String>> {
+    let text = clean(api, body)?;
+    let mut reader = Reader::from_str(&text);
+    let (mut records, mut depth, mut from) = (Vec::new(), 0, 0);
+    loop {
+        let before = reader.buffer_position();
+        let event = reader.read_event().map_err(|e| garbage(api, e))?;
+        let (opens, closes) = match event {
+            Event::Start(_) => (true, false),
+            Event::End(_) => (false, true),
+            Event::Empty(_) => (true, true),
+            Event::Eof => return Ok(records),
+            _ => continue,
+        };
+        depth += usize::from(opens);
+        if opens && depth == RECORD {
+            from = before;
+        }
+        if closes && depth == RECORD {
+            let record = usize::try_from(from).ok().zip(usize::try_from(reader.buffer_position()).ok());
+            let record = record.and_then(|(from, to)| text.get(from..to)).unwrap_or_default();
+            records.push(format!("<netapp><results status=\"passed\"><attributes-list>{record}</attributes-list></results></netapp>"));
+        }
+        depth -= usize::from(closes);
+    }
 }
 
 /// The text of an answer: UTF-8 whatever its headers say, without the control characters that XML forbids
