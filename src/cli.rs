@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compose::compose;
-use crate::config::{Config, ConfigError, MountOption};
+use crate::config::{Config, ConfigError, MountOption, with_hint};
 use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
 use crate::tree::describe;
@@ -84,8 +84,9 @@ enum Failure {
     #[cfg(feature = "simulator")]
     #[error(transparent)]
     Simulate(#[from] crate::simulator::command::CommandError),
-    #[error("endpoint {0}: {1}")]
-    Endpoint(String, crate::backend::Error),
+    /// A sentence for each endpoint that does not let us in.
+    #[error("{}", .0.join("\n"))]
+    Endpoints(Vec<String>),
 }
 
 /// Runs the command that was asked for.
@@ -171,12 +172,14 @@ fn check(config: Option<PathBuf>) -> Result<(), Failure> {
     let config = read(config)?;
     let tree = compose(&config, &[], Box::new(logging::Silent))?;
     runtime()?.block_on(async {
+        let mut faults = Vec::new();
         for endpoint in &tree.shared.endpoints {
-            let volumes = endpoint.backend.volumes().await;
-            let volumes = volumes.map_err(|error| Failure::Endpoint(endpoint.name.clone(), error))?;
-            print(&format!("{}: ok, {} volumes\n", endpoint.name, volumes.len()))?;
+            match endpoint.backend.identify().await {
+                Ok(what) => print(&format!("{}: ok, {what}\n", endpoint.name))?,
+                Err(error) => faults.push(format!("endpoint {}: {}", endpoint.name, with_hint(&error))),
+            }
         }
-        Ok(())
+        if faults.is_empty() { Ok(()) } else { Err(Failure::Endpoints(faults)) }
     })
 }
 

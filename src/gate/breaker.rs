@@ -1,9 +1,11 @@
 //! While a storage does not answer, or refuses the account, calls fail at once; one in a second is let
 //! through to see.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use crate::backend::{Api, Error, Kind, Result, Sent};
 
@@ -14,7 +16,15 @@ const FAILURES: u32 = 3;
 
 /// What the last calls said of the storage.
 #[derive(Default)]
-pub struct Breaker(Mutex<Trouble>);
+pub struct Breaker {
+    trouble: Mutex<Trouble>,
+    /// The account was let in once.
+    accepted: AtomicBool,
+    first: tokio::sync::Mutex<()>,
+}
+
+/// The right to be the first to show the account to a storage.
+pub type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 #[derive(Default)]
 struct Trouble {
@@ -24,9 +34,19 @@ struct Trouble {
 }
 
 impl Breaker {
+    /// Until the account was let in once, calls go one after another: many tries of a wrong password at once
+    /// would lock it. Nobody waits longer than a moment for one that hangs.
+    pub async fn turn(&self) -> Option<Turn<'_>> {
+        if self.accepted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let turn = timeout(PAUSE, self.first.lock()).await.ok();
+        turn.filter(|_| !self.accepted.load(Ordering::Relaxed))
+    }
+
     /// Fails if the trouble is fresh.
     pub fn check(&self) -> Result<()> {
-        let mut trouble = self.0.lock();
+        let mut trouble = self.trouble.lock();
         let Some(error) = trouble.error.clone().filter(|error| trouble.failures >= needed(error)) else {
             return Ok(());
         };
@@ -42,7 +62,10 @@ impl Breaker {
 
     /// Takes note of an answer.
     pub fn learn(&self, error: Option<&Error>) {
-        let mut trouble = self.0.lock();
+        if error.is_none_or(|error| error.sent == Sent::Answered && error.kind() != Kind::Credentials) {
+            self.accepted.store(true, Ordering::Relaxed);
+        }
+        let mut trouble = self.trouble.lock();
         match error.filter(|error| troubled(error)) {
             Some(error) => {
                 trouble.failures += 1;
@@ -55,7 +78,7 @@ impl Breaker {
 
     /// Whether the storage answers.
     pub fn api(&self) -> Api {
-        let trouble = self.0.lock();
+        let trouble = self.trouble.lock();
         match &trouble.error {
             None => Api::Ok,
             Some(error) if trouble.failures >= needed(error) => Api::Down,

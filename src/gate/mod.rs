@@ -108,6 +108,7 @@ impl Gate {
         };
         let mut tries = 0;
         let answer = loop {
+            let turn = self.breaker.turn().await;
             self.breaker.check()?;
             tries += 1;
             let answer = match timeout(left(), make()).await {
@@ -115,6 +116,7 @@ impl Gate {
                 Err(_) => Err(late(effect, call, limit)),
             };
             self.breaker.learn(answer.as_ref().err());
+            drop(turn);
             match &answer {
                 Err(error) if tries < TRIES && again(effect, error) && left() > PAUSE * 2 => {
                     tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::xml::Element;
 use super::{PATH, Zapi, records, required};
-use crate::backend::Result;
+use crate::backend::{Error, Kind, Result};
 
 #[derive(Deserialize)]
 struct Version {
@@ -16,6 +16,7 @@ struct Version {
 #[serde(default, rename_all = "kebab-case")]
 struct Vserver {
     vserver_name: Option<String>,
+    vserver_type: Option<String>,
 }
 
 records!(Vservers, "vserver-info", Vserver);
@@ -32,7 +33,13 @@ impl Zapi {
         };
         let release = release.split(':').next().unwrap_or(&release).to_owned();
         let vservers = self.list::<Vservers>("vserver-get-iter", Element::new()).await?;
-        let names: Vec<String> = vservers.into_iter().filter_map(|vserver| vserver.vserver_name).collect();
+        let (data, others): (Vec<_>, Vec<_>) =
+            vservers.into_iter().partition(|vserver| vserver.vserver_type.as_deref().is_none_or(|of| of == "data"));
+        let names: Vec<String> = data.into_iter().filter_map(|vserver| vserver.vserver_name).collect();
+        if self.svm.is_none() && !others.is_empty() {
+            let message = format!("{} is the address of a cluster, and no SVM is named", self.http.host());
+            return Err(Error::new(Kind::Invalid, message).hint(format!("set svm; there are: {}", names.join(" "))));
+        }
         let volumes = self.all_volumes().await?.len();
         Ok(format!("{release}, SVM {}, {volumes} volumes", names.join(" ")))
     }
