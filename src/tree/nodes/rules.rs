@@ -94,6 +94,7 @@ impl List for Rules {
             match Line::parse(line)? {
                 Line::Present(rule) => {
                     replaces = true;
+                    wanted.remove(&rule);
                     wanted.push(rule);
                 }
                 Line::Absent(rule) => wanted.remove(&rule),
