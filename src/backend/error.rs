@@ -159,7 +159,15 @@ impl Error {
     /// A failure of this kind, in one sentence.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
-        Error(Box::new(Failure { kind, message, hint: None, input: None, sent: Sent::No, transient: false, source: None }))
+        Error(Box::new(Failure {
+            kind,
+            message,
+            hint: None,
+            input: None,
+            sent: Sent::No,
+            transient: false,
+            source: None,
+        }))
     }
 
     /// [`Kind::Invalid`]: the value in `text` cannot be accepted from byte `at` on.

@@ -17,6 +17,9 @@ pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, 
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
 
+/// A list of volumes. Two lists at one address are the same list.
+pub type Volumes = Arc<Vec<Arc<Volume>>>;
+
 /// One filer, or whatever else holds volumes.
 #[async_trait]
 pub trait StorageBackend: Send + Sync {
@@ -29,6 +32,9 @@ pub trait StorageBackend: Send + Sync {
     /// How many calls were made, and what came of them. Answers at once.
     fn calls(&self) -> Vec<CallCount>;
 
+    /// A volume as far as it is known without asking the storage.
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>>;
+
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);
 
@@ -36,7 +42,7 @@ pub trait StorageBackend: Send + Sync {
     async fn identify(&self) -> Result<String>;
 
     /// Every active, usable volume, by name. Restricted, root and node volumes are not among them.
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>>;
+    async fn volumes(&self) -> Result<Volumes>;
 
     /// One volume. `NotFound` also for those that [`volumes`](Self::volumes) leaves out.
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>>;

@@ -9,7 +9,7 @@ use super::Cache;
 use super::known::Known;
 use crate::backend::{
     CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 impl Cache {
@@ -56,6 +56,10 @@ impl StorageBackend for Cache {
         self.inner.calls()
     }
 
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.known.lock().volume.fresh(volume, self.ttl)
+    }
+
     fn refresh(&self) {
         let mut known = self.known.lock();
         *known = Known { generation: known.generation + 1, ..Known::default() };
@@ -67,7 +71,7 @@ impl StorageBackend for Cache {
         self.inner.identify().await
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+    async fn volumes(&self) -> Result<Volumes> {
         let known = self.known.clone();
         let list = self.answer(
             |known| &mut known.volumes,
@@ -79,10 +83,10 @@ impl StorageBackend for Cache {
                 if known.generation == generation {
                     known.fill_volumes(&list);
                 }
-                Ok(Arc::new(list))
+                Ok(list)
             },
         );
-        Ok(list.await?.to_vec())
+        list.await
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
@@ -100,12 +104,13 @@ impl StorageBackend for Cache {
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
         let before = self.known.lock().generation;
-        let created = self.inner.create_volume(volume, new).await;
+        let change = self.inner.create_volume(volume, new);
+        let created = self.changed(change, |known| known.forget_volume(volume)).await;
         let mut known = self.known.lock();
-        let current = known.generation == before;
-        known.forget_volume(volume);
-        // It is asked for next, unless somebody has changed something meanwhile.
-        if let (Ok(created), true) = (&created, current) {
+        // It is asked for next; unless somebody else has changed something meanwhile, it is this.
+        if let Ok(created) = &created
+            && known.generation == before + 1
+        {
             known.volume.keep(volume.clone(), created.clone());
         }
         created

@@ -92,7 +92,8 @@ fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<En
             return Err(fault(format!("there are two endpoints {name:?}; accepted: each name once")));
         }
         if let Some((key, span)) = endpoint.misplaced() {
-            let message = format!("an endpoint of this kind does not take {key}; docs/operating.md says who does");
+            let message =
+                format!("an endpoint of this kind does not take {key}; docs/operating.md says who does");
             return Err(config.source.fault(&span, message));
         }
         let backend: Result<Arc<dyn StorageBackend>, ConfigError> = match endpoint.kind {

@@ -17,7 +17,9 @@ use crate::gate::{Gate, Limits};
 
 /// Nothing is sent yet: the mount comes up without the network.
 pub fn endpoint(config: &Config, endpoint: &Endpoint) -> Result<Arc<dyn StorageBackend>, ConfigError> {
-    let needs = |key: &str| config.source.fault(&endpoint.name.span(), format!("an endpoint of kind ontap needs {key}"));
+    let needs = |key: &str| {
+        config.source.fault(&endpoint.name.span(), format!("an endpoint of kind ontap needs {key}"))
+    };
     let text = |key: &str, value: &Option<Spanned<String>>| {
         value.as_ref().map(|value| value.get_ref().clone()).ok_or_else(|| needs(key))
     };
@@ -61,7 +63,8 @@ fn password(config: &Config, endpoint: &Endpoint) -> Result<Secret, ConfigError>
             fs::read_to_string(&path).map_err(|e| config.source.fault(&name.span(), fault(e)))?
         }
         _ => {
-            let message = "an endpoint of kind ontap needs one of password_file, password_env, password_credential";
+            let message =
+                "an endpoint of kind ontap needs one of password_file, password_env, password_credential";
             return Err(config.source.fault(&endpoint.name.span(), message));
         }
     };
@@ -75,7 +78,9 @@ fn private(path: &Path) -> Result<String, String> {
     let owner = nix::unistd::geteuid().as_raw();
     if meta.mode() & 0o077 != 0 {
         let mode = meta.mode() & 0o777;
-        return Err(format!("{shown} has mode {mode:04o}; accepted: 0400 or 0600, so that nobody else can read it"));
+        return Err(format!(
+            "{shown} has mode {mode:04o}; accepted: 0400 or 0600, so that nobody else can read it"
+        ));
     }
     if meta.uid() != owner && meta.uid() != 0 {
         return Err(format!("{shown} belongs to user {}; accepted: user {owner} or root", meta.uid()));
@@ -94,8 +99,10 @@ fn trust(config: &Config, endpoint: &Endpoint, host: &str) -> Result<Trust, Conf
         }
         (None, Some(digest), None) => {
             let hex: String = digest.get_ref().chars().filter(|c| *c != ':').collect();
-            let bytes: Option<Vec<u8>> =
-                (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+            let bytes: Option<Vec<u8>> = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+                .collect();
             let pin = bytes.and_then(|bytes| bytes.try_into().ok());
             let message = "it is not a SHA-256; accepted: 64 hexadecimal digits, with or without colons";
             pin.map(Trust::Pinned).ok_or_else(|| config.source.fault(&digest.span(), message))

@@ -85,8 +85,20 @@ impl Endpoint {
         }
         let memory = given!(load, generate);
         let ontap = given!(
-            protocol, host, port, svm, user, password_file, password_env, password_credential, ca_file,
-            certificate_sha256, insecure, read_timeout, change_timeout, max_calls
+            protocol,
+            host,
+            port,
+            svm,
+            user,
+            password_file,
+            password_env,
+            password_credential,
+            ca_file,
+            certificate_sha256,
+            insecure,
+            read_timeout,
+            change_timeout,
+            max_calls
         );
         let others: &[_] = if self.kind == EndpointKind::Memory { &ontap } else { &memory };
         others.iter().find_map(|(key, span)| Some((*key, span.clone()?)))

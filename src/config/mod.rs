@@ -49,7 +49,12 @@ pub struct Mount {
 
 impl Default for Mount {
     fn default() -> Mount {
-        Mount { host: None, options: Vec::new(), cache_ttl: Duration(time::Duration::from_secs(2)), protect_new: false }
+        Mount {
+            host: None,
+            options: Vec::new(),
+            cache_ttl: Duration(time::Duration::from_secs(2)),
+            protect_new: false,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::Gate;
 use crate::backend::{
     CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 /// Calls by name and result.
@@ -94,6 +94,10 @@ impl StorageBackend for Gate {
         self.counts.all()
     }
 
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.inner.known_volume(volume)
+    }
+
     fn refresh(&self) {
         self.inner.refresh();
     }
@@ -102,7 +106,7 @@ impl StorageBackend for Gate {
         self.read("identify", || self.inner.identify()).await
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+    async fn volumes(&self) -> Result<Volumes> {
         self.read("volumes", || self.inner.volumes()).await
     }
 
@@ -121,9 +125,7 @@ impl StorageBackend for Gate {
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        let settled = || async {
-            holds(has(&self.inner.get_volume(volume).await?.settings, settings))
-        };
+        let settled = || async { holds(has(&self.inner.get_volume(volume).await?.settings, settings)) };
         self.change("patch_volume", || self.inner.patch_volume(volume, settings), settled).await
     }
 

@@ -17,7 +17,7 @@ use super::callers;
 use super::errno::errno;
 use super::interrupt::doomed;
 use super::replies::Answer;
-use crate::tree::outcomes::Outcome;
+use crate::tree::outcomes::{Outcome, Where};
 use crate::tree::table::Caller;
 use crate::tree::{Done, Error, Kind, Result, Tree};
 
@@ -28,9 +28,9 @@ pub struct Op {
     /// The file, or the directory.
     pub ino: u64,
     /// The name in the directory.
-    pub child: Option<Vec<u8>>,
+    pub child: Option<Arc<[u8]>>,
     /// The directory and the name that a rename leads to.
-    pub to: Option<(u64, Vec<u8>)>,
+    pub to: Option<(u64, Arc<[u8]>)>,
 }
 
 /// Answers the requests of a mount.
@@ -177,17 +177,15 @@ impl Answers {
         took: Option<Duration>,
         refusal: Option<(&'static str, &Error)>,
     ) {
-        let path =
-            |ino, child: Option<&[u8]>| self.tree.path(ino, child.map(String::from_utf8_lossy).as_deref());
-        self.tree.shared.outcomes.record(&Outcome {
+        let at = |ino, child| Where { node: self.tree.inodes.get(ino).ok(), child };
+        self.tree.shared.outcomes.record(Outcome {
             op: op.name,
-            path: path(op.ino, op.child.as_deref()),
-            to: op.to.map(|(ino, child)| path(ino, Some(&child))),
+            at: at(op.ino, op.child),
+            to: op.to.map(|(ino, child)| at(ino, Some(child))),
+            command: took.map(|_| callers::command(caller.pid)).unwrap_or_default(),
+            change: took,
+            refusal: refusal.map(|(errno, error)| (errno, error.clone())),
             caller,
-            command: if took.is_some() { callers::command(caller.pid) } else { String::new() },
-            took: took.unwrap_or_default(),
-            change: took.is_some(),
-            refusal,
         });
     }
 }

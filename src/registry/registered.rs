@@ -6,13 +6,13 @@ use async_trait::async_trait;
 
 use super::{Marks, Registry, Subject};
 use crate::backend::{
-    CallCount, Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
-    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    CallCount, Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule,
+    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
 pub struct Registered {
-    endpoint: String,
+    endpoint: Arc<str>,
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
@@ -21,7 +21,7 @@ pub struct Registered {
 impl Registered {
     /// The back-end of this endpoint, with this registry.
     pub fn new(endpoint: &str, backend: Arc<dyn StorageBackend>, registry: Arc<dyn Registry>) -> Registered {
-        Registered { endpoint: endpoint.to_owned(), own: backend.capabilities(), backend, registry }
+        Registered { endpoint: endpoint.into(), own: backend.capabilities(), backend, registry }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -105,6 +105,10 @@ impl StorageBackend for Registered {
         self.backend.calls()
     }
 
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.backend.known_volume(volume)
+    }
+
     fn refresh(&self) {
         self.backend.refresh();
     }
@@ -113,19 +117,14 @@ impl StorageBackend for Registered {
         self.backend.identify().await
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+    async fn volumes(&self) -> Result<Volumes> {
         let volumes = self.backend.volumes().await?;
         let marks = self.registry.all_marks(&self.endpoint).await?;
         if self.own.comments && marks.is_empty() {
             return Ok(volumes);
         }
-        Ok(volumes
-            .into_iter()
-            .map(|volume| {
-                let marks = marks.get(&volume.identity);
-                self.marked(volume, marks)
-            })
-            .collect())
+        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), marks.get(&volume.identity));
+        Ok(Arc::new(volumes.iter().map(marked).collect()))
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {

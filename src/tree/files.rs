@@ -30,7 +30,7 @@ impl Tree {
             let error = Error::new(Kind::NotPermitted, format!("{} is read-only", node.row.name));
             return Err(error.hint("ls -l shows which files take a value"));
         }
-        Ok(self.handles.open(node, caller.pid, mode.append, mode.truncates))
+        Ok(self.handles.open(node, caller.pid, mode))
     }
 
     /// Reads from a file: the text as it was when its beginning was read.
@@ -70,9 +70,7 @@ impl Tree {
         let written = match writing.stage(form, offset, data) {
             Ok(staged) => match file {
                 File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
-                File::Scalar(file) => {
-                    write_whole(&**file, values::value, place, &mut writing, staged).await
-                }
+                File::Scalar(file) => write_whole(&**file, values::value, place, &mut writing, staged).await,
                 File::Keyed(file) => write_whole(&**file, values::utf8, place, &mut writing, staged).await,
                 File::List(list) => write_lines(&**list, place, &mut writing, staged).await,
             },
@@ -93,6 +91,9 @@ impl Tree {
         still_open: impl Fn(u32, &str) -> bool + Send + Sync,
     ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        if !handle.writes {
+            return Ok(Done::default());
+        }
         let opener = handle.opener;
         self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
     }
@@ -101,8 +102,8 @@ impl Tree {
     /// no close has brought down can be owed here.
     pub async fn release(&self, handle: u64) -> Result<Done> {
         match self.handles.close(handle) {
-            Some(handle) => self.finish(&handle, |_| true).await,
-            None => Ok(Done::default()),
+            Some(handle) if handle.writes => self.finish(&handle, |_| true).await,
+            _ => Ok(Done::default()),
         }
     }
 
@@ -168,12 +169,7 @@ async fn apply_whole(file: &dyn Write, text: &str, place: &Place) -> Result<bool
 }
 
 /// A list: each complete line at once; the beginning of another is checked.
-async fn write_lines(
-    list: &dyn List,
-    place: &Place,
-    writing: &mut Writing,
-    staged: Staged,
-) -> Result<bool> {
+async fn write_lines(list: &dyn List, place: &Place, writing: &mut Writing, staged: Staged) -> Result<bool> {
     if staged.restarts {
         writing.named.clear();
     }

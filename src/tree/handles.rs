@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::files::Opening;
 use super::inodes::Node;
 use super::listing::Listing;
 use super::writes::Writing;
@@ -17,6 +18,8 @@ pub struct Handle {
     pub node: Arc<Node>,
     /// The process that opened it.
     pub opener: u32,
+    /// It may be written to.
+    pub writes: bool,
     /// Writes come one after another, wherever they say they go.
     pub append: bool,
     /// The text as it was when reading began at its beginning.
@@ -37,9 +40,9 @@ pub struct Handles {
 
 impl Handles {
     /// Opens a file.
-    pub fn open(&self, node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> u64 {
+    pub fn open(&self, node: Arc<Node>, opener: u32, mode: Opening) -> u64 {
         let number = self.number();
-        self.files.lock().insert(number, Handle::new(node, opener, append, truncated));
+        self.files.lock().insert(number, Handle::new(node, opener, mode));
         number
     }
 
@@ -48,7 +51,8 @@ impl Handles {
         if let Some(handle) = self.files.lock().get(&number) {
             return Ok(handle.clone());
         }
-        let handle = Handle::new(node()?, 0, false, false);
+        // How it was opened is forgotten; that it may be written to does no harm.
+        let handle = Handle::new(node()?, 0, Opening { writes: true, ..Opening::default() });
         Ok(self.files.lock().entry(number).or_insert(handle).clone())
     }
 
@@ -84,8 +88,15 @@ impl Handles {
 }
 
 impl Handle {
-    fn new(node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> Arc<Handle> {
-        let writing = tokio::sync::Mutex::new(Writing::new(truncated));
-        Arc::new(Handle { node, opener, append, text: Mutex::new(None), writing })
+    fn new(node: Arc<Node>, opener: u32, mode: Opening) -> Arc<Handle> {
+        let writing = tokio::sync::Mutex::new(Writing::new(mode.truncates));
+        Arc::new(Handle {
+            node,
+            opener,
+            writes: mode.writes,
+            append: mode.append,
+            text: Mutex::new(None),
+            writing,
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use filerfs::backend::{
     CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -123,6 +123,10 @@ impl StorageBackend for Counting {
         self.inner.calls()
     }
 
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.inner.known_volume(volume)
+    }
+
     fn refresh(&self) {
         self.inner.refresh();
     }
@@ -131,7 +135,7 @@ impl StorageBackend for Counting {
         self.inner.identify().await
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+    async fn volumes(&self) -> Result<Volumes> {
         self.read("volumes()".into(), self.inner.volumes()).await
     }
 

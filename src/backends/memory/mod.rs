@@ -10,11 +10,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
     Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 pub(crate) use load::Absent;
@@ -27,17 +27,27 @@ pub(crate) use state::{Aggregate, Held, Kept, State as Model};
 /// Names follow the volume grammar everywhere; values are kept as written.
 pub struct Memory {
     state: RwLock<State>,
+    list: Mutex<Option<Volumes>>,
 }
 
 impl Memory {
     /// An empty filer.
     pub fn new() -> Memory {
-        Memory { state: RwLock::new(State::default()) }
+        Memory { state: RwLock::new(State::default()), list: Mutex::default() }
     }
 
     /// A filer with this content.
     pub fn with(content: Content) -> Result<Memory> {
-        Ok(Memory { state: RwLock::new(content.into_state(&Absent::default())?) })
+        Ok(Memory { state: RwLock::new(content.into_state(&Absent::default())?), list: Mutex::default() })
+    }
+}
+
+impl Memory {
+    /// The state, to change it.
+    fn change(&self) -> RwLockWriteGuard<'_, State> {
+        let state = self.state.write();
+        *self.list.lock() = None;
+        state
     }
 }
 
@@ -61,14 +71,20 @@ impl StorageBackend for Memory {
         Vec::new()
     }
 
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.state.read().volume(volume).ok().map(|held| held.record.clone())
+    }
+
     fn refresh(&self) {}
 
     async fn identify(&self) -> Result<String> {
         Ok(format!("memory, {} volumes", self.state.read().volumes().len()))
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
-        Ok(self.state.read().volumes())
+    async fn volumes(&self) -> Result<Volumes> {
+        // Built anew after a change only: a listing of a filer at rest is the same list.
+        let state = self.state.read();
+        Ok(self.list.lock().get_or_insert_with(|| Arc::new(state.volumes())).clone())
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
@@ -76,15 +92,15 @@ impl StorageBackend for Memory {
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
-        self.state.write().create_volume(volume, new)
+        self.change().create_volume(volume, new)
     }
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
-        self.state.write().restrict_volume(volume)
+        self.change().restrict_volume(volume)
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        self.state.write().patch_volume(volume, settings)
+        self.change().patch_volume(volume, settings)
     }
 
     async fn clone_volume(
@@ -94,7 +110,7 @@ impl StorageBackend for Memory {
         snapshot: &SnapshotName,
         settings: &Settings,
     ) -> Result<()> {
-        self.state.write().clone_volume(new, volume, snapshot, settings).map(drop)
+        self.change().clone_volume(new, volume, snapshot, settings).map(drop)
     }
 
     async fn rollback_volume(
@@ -103,7 +119,7 @@ impl StorageBackend for Memory {
         snapshot: &SnapshotName,
         newer: Newer,
     ) -> Result<()> {
-        self.state.write().rollback_volume(volume, snapshot, newer)
+        self.change().rollback_volume(volume, snapshot, newer)
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
@@ -119,11 +135,11 @@ impl StorageBackend for Memory {
         volume: &VolumeName,
         snapshot: &SnapshotName,
     ) -> Result<Option<Arc<Snapshot>>> {
-        self.state.write().create_snapshot(volume, snapshot).map(Some)
+        self.change().create_snapshot(volume, snapshot).map(Some)
     }
 
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
-        self.state.write().volume_mut(volume)?.delete_snapshot(snapshot)
+        self.change().volume_mut(volume)?.delete_snapshot(snapshot)
     }
 
     async fn rename_snapshot(
@@ -132,7 +148,7 @@ impl StorageBackend for Memory {
         from: &SnapshotName,
         to: &SnapshotName,
     ) -> Result<()> {
-        self.state.write().volume_mut(volume)?.rename_snapshot(from, to)
+        self.change().volume_mut(volume)?.rename_snapshot(from, to)
     }
 
     async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
@@ -165,20 +181,20 @@ impl StorageBackend for Memory {
     }
 
     async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
-        self.state.write().create_policy(policy, rules)
+        self.change().create_policy(policy, rules)
     }
 
     async fn remove_policy(&self, policy: &PolicyName) -> Result<()> {
-        self.state.write().remove_policy(policy)
+        self.change().remove_policy(policy)
     }
 
     async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
         let settings = Settings { active_policy_name: Some(policy.clone()), ..Settings::default() };
-        self.state.write().patch_volume(volume, &settings)
+        self.change().patch_volume(volume, &settings)
     }
 
     async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
-        self.state.write().change_rules(policy, |kept| {
+        self.change().change_rules(policy, |kept| {
             let new: Vec<Rule> = match rules {
                 [rule] => {
                     if kept.contains(rule) {
@@ -198,14 +214,14 @@ impl StorageBackend for Memory {
 
     async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
         let gone: HashSet<&Rule> = rules.iter().collect();
-        self.state.write().change_rules(policy, |kept| kept.retain(|rule| !gone.contains(rule)))
+        self.change().change_rules(policy, |kept| kept.retain(|rule| !gone.contains(rule)))
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
         let places: HashMap<&Rule, usize> =
             order.iter().enumerate().map(|(place, rule)| (rule, place)).collect();
         let place = |rule: &Rule| places.get(rule).copied().unwrap_or(order.len());
-        self.state.write().change_rules(policy, |rules| rules.sort_by_key(place))
+        self.change().change_rules(policy, |rules| rules.sort_by_key(place))
     }
 }
 

@@ -112,10 +112,14 @@ impl Http {
         let (host, why) = (&self.server.host, reason(e));
         if e.is_connect() {
             if why.contains("certificate") {
-                let error = Error::new(Kind::Unreachable, format!("the certificate of {host} is not trusted")).source(why);
+                let error =
+                    Error::new(Kind::Unreachable, format!("the certificate of {host} is not trusted"))
+                        .source(why);
                 return error.hint("set ca_file or certificate_sha256 of the endpoint");
             }
-            return Error::new(Kind::Unreachable, format!("{host} cannot be reached")).source(why).transient();
+            return Error::new(Kind::Unreachable, format!("{host} cannot be reached"))
+                .source(why)
+                .transient();
         }
         if e.is_timeout() {
             let message = format!("{host} did not answer within {:?}", self.server.timeout);
@@ -127,7 +131,8 @@ impl Http {
     /// The connection broke after the request was on its way.
     fn broken(&self, e: &reqwest::Error) -> Error {
         if e.is_timeout() {
-            let message = format!("{} did not end its answer within {:?}", self.server.host, self.server.timeout);
+            let message =
+                format!("{} did not end its answer within {:?}", self.server.host, self.server.timeout);
             return Error::new(Kind::TimedOut, message).sent(Sent::Unknown);
         }
         let message = format!("the connection to {} broke before its answer ended", self.server.host);
@@ -139,12 +144,19 @@ impl Http {
         let (host, user) = (&self.server.host, &self.server.user);
         let answered = |kind, message: String| Error::new(kind, message).sent(Sent::Answered);
         match status.as_u16() {
-            401 => answered(Kind::Credentials, format!("{host} refuses the account {user} or its password (HTTP 401)")),
+            401 => answered(
+                Kind::Credentials,
+                format!("{host} refuses the account {user} or its password (HTTP 401)"),
+            ),
             403 => answered(Kind::Denied, format!("{host} does not let {user} use its API (HTTP 403)")),
             404 => answered(Kind::Remote, format!("{host} has no such API (HTTP 404)")),
-            429 => answered(Kind::Remote, format!("{host} has too many requests (HTTP 429)")).sent(Sent::No).transient(),
+            429 => answered(Kind::Remote, format!("{host} has too many requests (HTTP 429)"))
+                .sent(Sent::No)
+                .transient(),
             // Somebody in between may have let the request through.
-            500.. => answered(Kind::Remote, format!("{host} failed (HTTP {status})")).sent(Sent::Unknown).transient(),
+            500.. => answered(Kind::Remote, format!("{host} failed (HTTP {status})"))
+                .sent(Sent::Unknown)
+                .transient(),
             _ => answered(Kind::Remote, format!("{host} answers HTTP {status}")),
         }
     }

@@ -36,7 +36,9 @@ pub fn client(trust: &Trust) -> Result<ClientConfig> {
             let verifier = pinned(Some(*pin));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
-        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(pinned(None)).with_no_client_auth(),
+        Trust::Insecure => {
+            builder.dangerous().with_custom_certificate_verifier(pinned(None)).with_no_client_auth()
+        }
     })
 }
 
@@ -49,7 +51,9 @@ fn system() -> RootCertStore {
 fn authorities(pem: &[u8]) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let bad = |e: &dyn std::fmt::Display| Error::new(Kind::Invalid, "a certificate authority cannot be read").source(e);
+        let bad = |e: &dyn std::fmt::Display| {
+            Error::new(Kind::Invalid, "a certificate authority cannot be read").source(e)
+        };
         store.add(certificate.map_err(|e| bad(&e))?).map_err(|e| bad(&e))?;
     }
     if store.is_empty() {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Kind, Result, StorageBackend, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, Member, Members, Node, Row, Show};
+use crate::tree::table::{Caller, Listed, Member, Members, Node, Row, Show};
 
 /// The link of a junction path.
 pub fn row() -> &'static Row {
@@ -55,13 +55,10 @@ impl Members for Junctions {
         member(at, &*find(&*at.endpoint()?.backend, &path).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+    async fn list(&self, at: &Place) -> Result<Listed> {
         let volumes = at.endpoint()?.backend.volumes().await?;
-        volumes
-            .iter()
-            .filter(|volume| mounted_at(volume).is_some())
-            .map(|volume| member(at, volume))
-            .collect()
+        let mounted = volumes.iter().filter(|volume| mounted_at(volume).is_some());
+        mounted.map(|volume| member(at, volume)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, _: &Place, name: &str) -> Result<Member> {

@@ -40,7 +40,11 @@ impl List for NfsLocks {
                 }
                 None if clients.iter().any(|holder| holder == text) => {}
                 None => {
-                    let error = Error::invalid(format!("{text} holds no NFS lock, and takes one only by itself"), text, 0);
+                    let error = Error::invalid(
+                        format!("{text} holds no NFS lock, and takes one only by itself"),
+                        text,
+                        0,
+                    );
                     return Err(error.hint("accepted: -CLIENT, which breaks that client's locks"));
                 }
             }
@@ -70,7 +74,11 @@ impl List for NfsLocks {
 fn check(client: &str, text: &str) -> Result<()> {
     match client.find(|c: char| !c.is_ascii_alphanumeric() && !".:_-".contains(c)) {
         Some(at) => {
-            let error = Error::invalid(format!("{client:?} is not the address of a client"), text, text.len() - client.len() + at);
+            let error = Error::invalid(
+                format!("{client:?} is not the address of a client"),
+                text,
+                text.len() - client.len() + at,
+            );
             Err(error.hint("accepted: an address or host name as the file shows it"))
         }
         None => Ok(()),

@@ -11,7 +11,7 @@ use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Identity, Kind, NewVolume, Result, Snapshot, SnapshotName, VolumeName};
 use crate::tree::dirs::is_row;
 use crate::tree::place::{Known, Object, Place, Stat};
-use crate::tree::table::{Caller, Change, Member, Members, Row, Show, Write, change};
+use crate::tree::table::{Caller, Change, Listed, Member, Members, Row, Show, Write, change};
 use crate::tree::values::{line, show_time};
 
 /// The directory of a snapshot.
@@ -73,9 +73,9 @@ impl Write for Clone {
         }
         let mut fields = NewVolume::default();
         protect_new(at, &mut fields);
-        change(async move {
-            backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await
-        })
+        change(
+            async move { backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await },
+        )
     }
 }
 
@@ -95,10 +95,10 @@ impl Members for Snapshots {
         member(at, &*at.endpoint()?.backend.get_snapshot(&volume.name, &snapshot).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+    async fn list(&self, at: &Place) -> Result<Listed> {
         let volume = at.volume().await?;
         let snapshots = at.endpoint()?.backend.get_snapshots(&volume.name).await?;
-        snapshots.iter().map(|snapshot| member(at, snapshot)).collect()
+        snapshots.iter().map(|snapshot| member(at, snapshot)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {

@@ -14,7 +14,7 @@ use super::snapshot::Snapshots;
 use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Kind, NewVolume, Result, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, File, Member, Members, Row, Show, none};
+use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show, none};
 use crate::tree::values::{line, show_time};
 
 /// The directory of a volume.
@@ -120,16 +120,20 @@ impl Members for Volumes {
         member(at, &*at.endpoint()?.backend.get_volume(&volume).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
-        let volumes = at.endpoint()?.backend.volumes().await?;
-        volumes.iter().map(|volume| member(at, volume)).collect()
+    async fn list(&self, at: &Place) -> Result<Listed> {
+        let (volumes, at) = (at.endpoint()?.backend.volumes().await?, at.clone());
+        let edition = volumes.clone();
+        let members = move || volumes.iter().map(|volume| member(&at, volume)).collect();
+        Ok(Listed::Of(edition, Box::new(members)))
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {
         let volume = new_name(name)?;
         if let Some(path) = junction_name(at, &volume)? {
             let error = Error::invalid("a new volume needs a name of its own", volume.as_str(), 0);
-            let hint = format!("mkdir staging/NAME, echo {path} > staging/NAME/junction_path, mv staging/NAME volumes/NAME");
+            let hint = format!(
+                "mkdir staging/NAME, echo {path} > staging/NAME/junction_path, mv staging/NAME volumes/NAME"
+            );
             return Err(error.hint(hint));
         }
         create(at, &volume, &NewVolume::default()).await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{Zapi, volumes};
 use crate::backend::{
     Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 #[async_trait]
@@ -25,14 +25,18 @@ impl StorageBackend for Zapi {
         Vec::new()
     }
 
+    fn known_volume(&self, _: &VolumeName) -> Option<Arc<Volume>> {
+        None
+    }
+
     fn refresh(&self) {}
 
     async fn identify(&self) -> Result<String> {
         self.describe().await
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
-        self.all_volumes().await
+    async fn volumes(&self) -> Result<Volumes> {
+        self.all_volumes().await.map(Arc::new)
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {

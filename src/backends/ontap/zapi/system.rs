@@ -33,12 +33,15 @@ impl Zapi {
         };
         let release = release.split(':').next().unwrap_or(&release).to_owned();
         let vservers = self.list::<Vservers>("vserver-get-iter", Element::new()).await?;
-        let (data, others): (Vec<_>, Vec<_>) =
-            vservers.into_iter().partition(|vserver| vserver.vserver_type.as_deref().is_none_or(|of| of == "data"));
+        let (data, others): (Vec<_>, Vec<_>) = vservers
+            .into_iter()
+            .partition(|vserver| vserver.vserver_type.as_deref().is_none_or(|of| of == "data"));
         let names: Vec<String> = data.into_iter().filter_map(|vserver| vserver.vserver_name).collect();
         if self.svm.is_none() && !others.is_empty() {
             let message = format!("{} is the address of a cluster, and no SVM is named", self.http.host());
-            return Err(Error::new(Kind::Invalid, message).hint(format!("set svm; there are: {}", names.join(" "))));
+            return Err(
+                Error::new(Kind::Invalid, message).hint(format!("set svm; there are: {}", names.join(" ")))
+            );
         }
         let volumes = self.all_volumes().await?.len();
         Ok(format!("{release}, SVM {}, {volumes} volumes", names.join(" ")))

@@ -261,7 +261,9 @@ impl Zapi {
             .maybe("volume-comment", settings.comment.as_ref().filter(|comment| !comment.is_empty()));
         match self.tell("volume-create", create).await {
             // It may be there all the same: then the other steps are still to be done.
-            Err(error) if error.sent == Sent::Unknown && !self.is_new(name, size, path).await => return Err(error),
+            Err(error) if error.sent == Sent::Unknown && !self.is_new(name, size, path).await => {
+                return Err(error);
+            }
             Err(error) if error.sent == Sent::Unknown => {}
             created => created.map_err(|error| of_policy(error, settings.active_policy_name.as_ref()))?,
         }
@@ -286,7 +288,9 @@ impl Zapi {
             let settings = &volume.settings;
             // The reserve is no part of the total; nobody has yet set a fresh volume to grow.
             let sized = settings.size_total.is_some_and(|total| total < size.saturating_add(BLOCK));
-            sized && settings.junction_path.as_deref() == Some(path) && settings.autosize_enabled == Some(false)
+            sized
+                && settings.junction_path.as_deref() == Some(path)
+                && settings.autosize_enabled == Some(false)
         })
     }
 
