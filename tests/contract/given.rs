@@ -92,8 +92,12 @@ pub async fn found(b: &Backend, name: &str) -> Arc<Volume> {
     b.get_volume(&vol(name)).await.unwrap()
 }
 
+pub async fn all_volumes(b: &Backend) -> Vec<Arc<Volume>> {
+    b.volumes().await.unwrap().to_vec()
+}
+
 pub async fn listed(b: &Backend) -> Vec<String> {
-    b.volumes().await.unwrap().iter().map(|volume| volume.name.to_string()).collect()
+    all_volumes(b).await.iter().map(|volume| volume.name.to_string()).collect()
 }
 
 /// The policies, but for `default`: a filer may have it from the start.

@@ -96,7 +96,7 @@ pub async fn a_policy_put_in_force_is_shown_by_its_volume(b: Backend) {
         b.set_policy(&vol("v"), &pol(name)).await.unwrap();
         let after = found(&b, "v").await;
         assert_eq!(after.settings, before.settings.clone().overlaid(&only_policy(name)));
-        assert_eq!(b.volumes().await.unwrap(), [after, other.clone()]);
+        assert_eq!(all_volumes(&b).await, [after, other.clone()]);
     }
     assert_eq!(kept_rules(&b, "p").await, ["10.0.0.1"]);
 }

@@ -24,7 +24,7 @@ async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     volume(&storage, "v").await;
     assert_eq!(b.locks(&vol("v")).await.unwrap(), None);
     assert_ne!(found(&b, "v").await.settings.protect, Some(true));
-    assert_ne!(b.volumes().await.unwrap()[0].settings.protect, Some(true));
+    assert_ne!(all_volumes(&b).await[0].settings.protect, Some(true));
     b.create_lock(&vol("v"), &host("b")).await.unwrap();
 }
 
@@ -41,7 +41,7 @@ async fn endpoints_that_share_a_registry_are_apart() {
     one.patch_volume(&v, &protected()).await.unwrap();
     assert_eq!(two.locks(&v).await.unwrap(), None);
     assert_ne!(two.get_volume(&v).await.unwrap().settings.protect, Some(true));
-    assert_ne!(two.volumes().await.unwrap()[0].settings.protect, Some(true));
+    assert_ne!(all_volumes(&two).await[0].settings.protect, Some(true));
     two.create_lock(&v, &host("b")).await.unwrap();
     two.remove_lock(&v, &host("b")).await.unwrap();
     assert_eq!(one.locks(&v).await.unwrap(), Some(host("a")));

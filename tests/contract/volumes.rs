@@ -8,7 +8,7 @@ use filerfs::backend::{AggregateName, Kind, NewVolume, Newer, Settings, Volume};
 use crate::given::*;
 
 pub async fn a_fresh_back_end_has_nothing(b: Backend) {
-    assert!(b.volumes().await.unwrap().is_empty());
+    assert!(all_volumes(&b).await.is_empty());
     assert!(listed_policies(&b).await.is_empty());
     assert!(!b.identify().await.unwrap().is_empty());
 }
@@ -16,7 +16,7 @@ pub async fn a_fresh_back_end_has_nothing(b: Backend) {
 pub async fn a_created_volume_is_answered_listed_and_found(b: Backend) {
     let made = volume(&b, "v").await;
     assert_eq!(found(&b, "v").await, made);
-    assert_eq!(b.volumes().await.unwrap(), [made]);
+    assert_eq!(all_volumes(&b).await, [made]);
 }
 
 pub async fn a_created_volume_has_what_was_asked_for(b: Backend) {
@@ -47,7 +47,7 @@ pub async fn a_volume_that_exists_is_not_created_again(b: Backend) {
     let mut other = plain("other");
     other.settings.size_total = Some(2 * GIB);
     refused(Kind::Exists, b.create_volume(&vol("v"), &other).await);
-    assert_eq!(b.volumes().await.unwrap(), [made]);
+    assert_eq!(all_volumes(&b).await, [made]);
 }
 
 /// Every operation on a volume that is not there. Those on locks have a rule of their own.
@@ -72,7 +72,7 @@ pub async fn a_missing_volume_is_not_found_by_any_operation(b: Backend) {
     policy(&b, "p", &[]).await;
     let made = volume(&b, "other").await;
     nothing_is_found(&b, "missing").await;
-    assert_eq!(b.volumes().await.unwrap(), [made]);
+    assert_eq!(all_volumes(&b).await, [made]);
 }
 
 pub async fn a_restricted_volume_is_neither_listed_nor_found(b: Backend) {
@@ -82,7 +82,7 @@ pub async fn a_restricted_volume_is_neither_listed_nor_found(b: Backend) {
     snapshots(&b, "gone", &["s"]).await;
     b.restrict_volume(&vol("gone")).await.unwrap();
     nothing_is_found(&b, "gone").await;
-    assert_eq!(b.volumes().await.unwrap(), [made]);
+    assert_eq!(all_volumes(&b).await, [made]);
 }
 
 /// The name may stay taken; if it is free, nothing of the old volume is left.
@@ -175,7 +175,7 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(b: Backend) {
         let settings = patched(&before.settings, &patch, &after.settings);
         let due = Volume { settings, ..(*before).clone() };
         assert_eq!(*after, due, "{patch:?}");
-        assert_eq!(b.volumes().await.unwrap(), [after, untouched.clone()]);
+        assert_eq!(all_volumes(&b).await, [after, untouched.clone()]);
     }
 }
 
@@ -223,7 +223,7 @@ pub async fn of_tasks_that_create_one_volume_exactly_one_wins(b: Backend) {
     });
     let made: Vec<filerfs::backend::Result<Arc<Volume>>> = made.await;
     let won = one_winner(Kind::Exists, made);
-    let kept = b.volumes().await.unwrap();
+    let kept = all_volumes(&b).await;
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].settings.size_total, Some((1 + won as u64) * GIB));
 }
