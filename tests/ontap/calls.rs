@@ -40,7 +40,7 @@ async fn a_list_of_all_volumes_costs_its_pages_and_one_listing_of_the_efficiency
     assert_eq!(volumes.len(), 999);
     assert!(volumes.iter().all(|volume| volume.settings.compression_enabled == Some(true)));
     assert_eq!(filer.take_calls(), "sis-get-iter 2, volume-get-iter 2");
-    for volume in &volumes {
+    for volume in volumes.iter() {
         assert_eq!(endpoint.get_volume(&volume.name).await.unwrap(), *volume);
     }
     endpoint.volumes().await.unwrap();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use filerfs::backend::StorageBackend;
 use filerfs::simulator::Settings;
 
 use crate::filer::{Filer, SMALL, s, v};
@@ -22,7 +21,8 @@ async fn a_connection_closed_after_so_many_requests_is_followed_by_another() {
         endpoint.get_volume(&v("db1")).await.unwrap();
         endpoint.delete_snapshot(&v("db1"), &name).await.unwrap();
     }
-    let calls = "sis-get-iter 10, snapshot-create 10, snapshot-delete 10, snapshot-get-iter 10, volume-get-iter 10";
+    let calls =
+        "sis-get-iter 10, snapshot-create 10, snapshot-delete 10, snapshot-get-iter 10, volume-get-iter 10";
     assert_eq!(filer.take_calls(), calls);
 }
 

@@ -94,7 +94,8 @@ impl Element {
 
     /// Whether every element of the other is here too.
     pub fn holds(&self, other: &Element) -> bool {
-        let has = |wanted: &Element| self.children.iter().any(|own| own.name == wanted.name && own.holds(wanted));
+        let has =
+            |wanted: &Element| self.children.iter().any(|own| own.name == wanted.name && own.holds(wanted));
         self.text == other.text && other.children.iter().all(has)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use filerfs::backend::{Api, Kind, StorageBackend};
+use filerfs::backend::{Api, Kind};
 use filerfs::simulator::{Fault, FaultKind};
 
 use crate::filer::{Filer, v};

@@ -27,6 +27,7 @@ pub const SMALL: &str = r#"{
   "volumes": [
     {"name": "db1", "size_total": 10737418240, "size_used": 1048576, "junction_path": "/db1",
      "active_policy_name": "default", "creation_time": "2025-01-01T00:00:00Z",
+     "percentage_snapshot_reserve": 0, "autosize_enabled": false, "max_autosize": 12884901888,
      "snapshots": [{"name": "s1", "creation_time": "2025-01-02T00:00:00Z", "size_kbytes": 100},
                    {"name": "s2", "creation_time": "2025-01-03T00:00:00Z", "size_kbytes": 200}]},
     {"name": "db2", "size_total": 21474836480, "size_used": 2097152, "junction_path": "/db2",

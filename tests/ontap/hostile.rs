@@ -10,10 +10,35 @@ use crate::played::{answer, volume};
 /// Pieces that answers are made of, in any order.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "<?xml version='1.0'?>", "<!DOCTYPE netapp SYSTEM 'f'>", "<!DOCTYPE n [<!ENTITY a 'b'>]>", "<netapp>", "</netapp>",
-        "<results status=\"passed\">", "<results status=\"failed\" errno=\"17\" reason=\"&quot;no\"/>", "</results>",
-        "<attributes-list>", "</attributes-list>", "<next-tag>", "</next-tag>", "<a/>", "<a>", "</a>", "&a;", "&#x110000;",
-        "&amp;", "<![CDATA[", "]]>", "<!--", "-->", "\u{0}", "\u{7}", "é", "<", ">", "\"", "x",
+        "<?xml version='1.0'?>",
+        "<!DOCTYPE netapp SYSTEM 'f'>",
+        "<!DOCTYPE n [<!ENTITY a 'b'>]>",
+        "<netapp>",
+        "</netapp>",
+        "<results status=\"passed\">",
+        "<results status=\"failed\" errno=\"17\" reason=\"&quot;no\"/>",
+        "</results>",
+        "<attributes-list>",
+        "</attributes-list>",
+        "<next-tag>",
+        "</next-tag>",
+        "<a/>",
+        "<a>",
+        "</a>",
+        "&a;",
+        "&#x110000;",
+        "&amp;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "\u{0}",
+        "\u{7}",
+        "é",
+        "<",
+        ">",
+        "\"",
+        "x",
     ]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
@@ -21,7 +46,8 @@ fn pieces() -> impl Strategy<Value = String> {
 /// A good answer of which a part is cut out and another put in its place.
 fn spoiled() -> impl Strategy<Value = Vec<u8>> {
     let list = format!("<attributes-list>{}{}</attributes-list>", volume("one"), volume("two"));
-    let good = answer(&format!("<results status=\"passed\">{list}<next-tag>&lt;t&gt;</next-tag></results>")).into_bytes();
+    let good = answer(&format!("<results status=\"passed\">{list}<next-tag>&lt;t&gt;</next-tag></results>"))
+        .into_bytes();
     let end = good.len();
     (0..end, 0..end, prop::collection::vec(any::<u8>(), 0..8)).prop_map(move |(a, b, with)| {
         let mut bytes = good.clone();

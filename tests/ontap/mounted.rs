@@ -20,9 +20,11 @@ struct Mount {
 
 impl Mount {
     fn of(filer: Filer) -> Mount {
-        let toml = format!("[mount]\ncache_ttl = \"1h\"\n{}", filer.toml("defaults = { size_total = \"1G\" }"));
+        let toml =
+            format!("[mount]\ncache_ttl = \"1h\"\n{}", filer.toml("defaults = { size_total = \"1G\" }"));
         let (tree, dir) = (Arc::new(filer.tree(&toml)), tempfile::tempdir().unwrap());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mounted = Mounted::new(tree, dir.path(), false, runtime.handle()).unwrap();
         Mount { filer, dir, served: Some((runtime, mounted)) }
     }
@@ -61,7 +63,8 @@ fn visited() -> Mount {
 
 #[test]
 fn ls_of_a_thousand_volumes_and_a_value_of_each_cost_one_listing() {
-    let volume = |i: u32| json!({"name": format!("vol{i:04}"), "size_total": 10_737_418_240_u64, "size_used": i});
+    let volume =
+        |i: u32| json!({"name": format!("vol{i:04}"), "size_total": 10_737_418_240_u64, "size_used": i});
     let content = json!({"volumes": (0..999).map(volume).collect::<Vec<_>>()});
     let mount = Mount::of(Filer::with(&content.to_string()));
     let listing = "ls -l | tail -n +2 | wc -l | grep -qx 999";

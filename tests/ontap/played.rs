@@ -1,6 +1,6 @@
 //! A filer that plays what it is told, over TLS, and keeps what it was asked.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -118,6 +118,11 @@ impl Played {
         Zapi::new(Http::new(server).unwrap(), Some(svm.to_owned()))
     }
 
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("https://{}/", self.address)
+    }
+
     /// What was asked since the last time: whole requests.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock())
@@ -138,7 +143,10 @@ fn serve(stream: StreamOwned<ServerConnection, TcpStream>, answers: &Answers, as
         let stream = stream.get_mut();
         let sent = match answers(&name, &request) {
             Play::Body(body) => {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+                    body.len()
+                );
                 stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body))
             }
             Play::Bytes(count) => endless(stream, count),

@@ -56,7 +56,8 @@ fn recordings() -> Option<PathBuf> {
 }
 
 fn exchanges(set: &Path) -> Vec<Exchange> {
-    let mut names: Vec<String> = fs::read_dir(set).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        fs::read_dir(set).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.retain(|name| name.ends_with(".request.xml"));
     names.sort_by_key(|name| name.split('-').next().unwrap().parse::<u32>().unwrap());
     let read = |name: String| {
@@ -100,7 +101,8 @@ impl Replay {
 
     /// The next answers, in order.
     fn answer(&self, exchanges: &[Exchange]) {
-        *self.next.lock() = exchanges.iter().map(|exchange| (exchange.call.clone(), exchange.body.clone())).collect();
+        *self.next.lock() =
+            exchanges.iter().map(|exchange| (exchange.call.clone(), exchange.body.clone())).collect();
     }
 
     /// What we sent says what was sent then, and every answer was used.
@@ -117,13 +119,16 @@ impl Replay {
 /// Whether two requests mean the same, though ours may ask for more attributes.
 fn same(ours: &Element, recorded: &Element) -> bool {
     // Without the element that names the record, the filer ignored the wish: that call was wrong.
-    let wanted = recorded.find("desired-attributes").filter(|_| recorded.name != "vserver-show-aggr-get-iter");
+    let wanted =
+        recorded.find("desired-attributes").filter(|_| recorded.name != "vserver-show-aggr-get-iter");
     // No release since has it.
-    let wanted = wanted.cloned().map(|wanted| {
-        wanted.without(&["volume-attributes/volume-autosize-attributes/increment-size"])
-    });
-    let asked_for = wanted.is_none_or(|wanted| ours.find("desired-attributes").is_some_and(|own| own.holds(&wanted)));
-    let rest = |element: &Element| element.clone().without(&FREE).without(&["desired-attributes", "increment-size"]);
+    let wanted = wanted
+        .cloned()
+        .map(|wanted| wanted.without(&["volume-attributes/volume-autosize-attributes/increment-size"]));
+    let asked_for =
+        wanted.is_none_or(|wanted| ours.find("desired-attributes").is_some_and(|own| own.holds(&wanted)));
+    let rest =
+        |element: &Element| element.clone().without(&FREE).without(&["desired-attributes", "increment-size"]);
     asked_for && rest(ours) == rest(recorded)
 }
 
@@ -137,7 +142,8 @@ async fn every_recorded_answer_is_understood_and_every_request_means_what_was_re
     for set in sets {
         let mut left = exchanges(&set);
         // A list's pages belong together, whatever was asked for between them.
-        let (mut lists, others): (Vec<_>, Vec<_>) = left.drain(..).partition(|one| one.call == "volume-get-iter");
+        let (mut lists, others): (Vec<_>, Vec<_>) =
+            left.drain(..).partition(|one| one.call == "volume-get-iter");
         while !lists.is_empty() {
             let end = lists.iter().position(|page| page.answer.find("next-tag").is_none()).unwrap();
             let pages: Vec<_> = lists.drain(..=end).collect();
@@ -243,7 +249,8 @@ async fn other(replay: &Replay, one: Exchange) {
         }
         "vserver-show-aggr-get-iter" => {
             let created = zapi.create_volume(&v("new"), &new("30000000", "/new", None)).await.map(drop);
-            let chosen = replay.played.take_calls().into_iter().find(|call| call.name == "volume-create").unwrap();
+            let chosen =
+                replay.played.take_calls().into_iter().find(|call| call.name == "volume-create").unwrap();
             assert_eq!(chosen.text("containing-aggr-name").unwrap(), roomiest(&one.answer), "{name}");
             // Asked again, for the comparison.
             replay.answer(std::slice::from_ref(&one));
@@ -266,7 +273,8 @@ async fn other(replay: &Replay, one: Exchange) {
             let volume = v(text("query/volume-attributes/volume-id-attributes/name"));
             let space = "attributes/volume-attributes/volume-space-attributes/percentage-snapshot-reserve";
             let reserve = asked.text(space).map(|reserve| reserve.parse().unwrap());
-            let settings = Settings { percentage_snapshot_reserve: reserve.or(Some(1)), ..Settings::default() };
+            let settings =
+                Settings { percentage_snapshot_reserve: reserve.or(Some(1)), ..Settings::default() };
             let done = patch(&volume, settings).await;
             if reserve.is_none() {
                 // It took the volume offline, to destroy it, which we never do: only the answer counts.
@@ -277,7 +285,8 @@ async fn other(replay: &Replay, one: Exchange) {
         }
         "volume-unmount" => zapi.restrict_volume(&v(text("volume-name"))).await,
         "volume-size" => {
-            let settings = Settings { size_total: Some(text("new-size").parse().unwrap()), ..Settings::default() };
+            let settings =
+                Settings { size_total: Some(text("new-size").parse().unwrap()), ..Settings::default() };
             patch(&v(text("volume")), settings).await
         }
         "volume-autosize-set" => {
@@ -295,7 +304,8 @@ async fn other(replay: &Replay, one: Exchange) {
         "snapshot-get-iter" => {
             let volume = v(text("query/snapshot-info/volume"));
             let found = zapi.get_snapshots(&volume).await.unwrap();
-            let records = one.answer.find("attributes-list").map(|list| list.children.clone()).unwrap_or_default();
+            let records =
+                one.answer.find("attributes-list").map(|list| list.children.clone()).unwrap_or_default();
             assert_eq!(found.len(), records.len(), "{name}");
             for (snapshot, record) in found.iter().zip(records) {
                 let number = |field| record.text(field).map(|text| text.parse::<u64>().unwrap());
@@ -335,8 +345,11 @@ fn match_refusal(done: Result<()>, refused: Option<String>, name: &str) {
 }
 
 fn new(size: &str, path: &str, aggregate: Option<&str>) -> NewVolume {
-    let settings =
-        Settings { size_total: Some(size.parse().unwrap()), junction_path: Some(path.to_owned()), ..Settings::default() };
+    let settings = Settings {
+        size_total: Some(size.parse().unwrap()),
+        junction_path: Some(path.to_owned()),
+        ..Settings::default()
+    };
     NewVolume { settings, aggregate_name: aggregate.map(|name| AggregateName::new(name).unwrap()) }
 }
 

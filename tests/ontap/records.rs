@@ -21,7 +21,11 @@ async fn a_bad_record_is_left_out_and_logged_and_the_others_are_shown() {
         ("volume-space-attributes/size-total", None, "volume-space-attributes/size-total"),
         ("volume-space-attributes/size-total", Some("many"), "size-total: \"many\""),
         ("volume-space-attributes/size-used", Some("-1"), "size-used: \"-1\""),
-        ("volume-space-attributes/percentage-snapshot-reserve", Some(""), "percentage-snapshot-reserve: \"\""),
+        (
+            "volume-space-attributes/percentage-snapshot-reserve",
+            Some(""),
+            "percentage-snapshot-reserve: \"\"",
+        ),
         ("volume-autosize-attributes/is-enabled", Some("perhaps"), "is-enabled: \"perhaps\""),
         ("volume-autosize-attributes/maximum-size", Some("1e9"), "maximum-size: \"1e9\""),
     ];
@@ -44,7 +48,10 @@ async fn a_bad_record_is_left_out_and_logged_and_the_others_are_shown() {
 #[tokio::test]
 async fn one_volume_with_a_bad_field_is_an_error_that_names_call_and_field() {
     let filer = Filer::small();
-    let fault = FaultKind::WrongRecord { field: "volume-space-attributes/size-total".into(), value: Some("many".into()) };
+    let fault = FaultKind::WrongRecord {
+        field: "volume-space-attributes/size-total".into(),
+        value: Some("many".into()),
+    };
     filer.running.inject(Fault::new("volume-get-iter", fault));
     let error = filer.zapi().get_volume(&v("db1")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Remote);
@@ -60,7 +67,8 @@ async fn bad_snapshots_policies_and_rules_are_left_out_and_the_others_are_shown(
         filer.running.inject(Fault::once(call, fault))
     };
     let planted = wrong("snapshot-get-iter", "access-time");
-    let names: Vec<_> = zapi.get_snapshots(&v("db1")).await.unwrap().iter().map(|s| s.name.to_string()).collect();
+    let names: Vec<_> =
+        zapi.get_snapshots(&v("db1")).await.unwrap().iter().map(|s| s.name.to_string()).collect();
     assert_eq!((planted.fired(), &*names), (1, &["s2".to_owned()][..]));
     let planted = wrong("export-rule-get-iter", "rule-index");
     let rules = zapi.get_policy(&p("nfs")).await.unwrap().rules.clone();
@@ -77,7 +85,10 @@ async fn a_record_of_another_shape_hides_no_other() {
     ];
     for shape in shapes {
         let records = format!("{}{shape}{}", volume("one"), volume("two"));
-        let played = Played::start(move |call, _| if call == "volume-get-iter" { Play::list(&records) } else { Play::empty() });
+        let played =
+            Played::start(
+                move |call, _| if call == "volume-get-iter" { Play::list(&records) } else { Play::empty() },
+            );
         let log = warnings();
         let volumes = played.zapi().volumes().await.unwrap();
         let names: Vec<_> = volumes.iter().map(|volume| volume.name.as_str()).collect();
@@ -93,7 +104,8 @@ async fn fields_and_records_that_nobody_knows_are_passed_over() {
         let list = format!("{records}<surprise><name>two</name></surprise>{}", volume("three"));
         if call == "volume-get-iter" { Play::list(&list) } else { Play::empty() }
     });
-    let names: Vec<_> = played.zapi().volumes().await.unwrap().iter().map(|volume| volume.name.to_string()).collect();
+    let names: Vec<_> =
+        played.zapi().volumes().await.unwrap().iter().map(|volume| volume.name.to_string()).collect();
     assert_eq!(names, ["one", "three"]);
 }
 
@@ -165,10 +177,33 @@ async fn what_is_no_answer_is_an_error_of_the_filer_that_names_the_call() {
         let played = Played::always(move || Play::Body(body.clone()));
         let error = played.zapi().volumes().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Remote, "{what}: {error}");
-        assert!(error.to_string().starts_with("the answer to volume-get-iter cannot be read"), "{what}: {error}");
+        assert!(
+            error.to_string().starts_with("the answer to volume-get-iter cannot be read"),
+            "{what}: {error}"
+        );
         let error = played.zapi().create_snapshot(&v("db1"), &s("x")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Remote, "{what}: {error}");
     }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_http_is_no_panic_and_a_redirection_is_not_followed() {
+    let elsewhere = Played::always(Play::empty);
+    let redirection =
+        format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
+    let rows = [
+        ("SSH-2.0-OpenSSH_9.6\r\n".to_owned(), "broke before its answer ended"),
+        ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), "broke before its answer ended"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<?xml".to_owned(), "broke before its answer ended"),
+        (redirection, "answers HTTP 302"),
+    ];
+    for (bytes, words) in rows {
+        let played = Played::always(move || Play::Raw(bytes.clone().into_bytes()));
+        let error = played.zapi().volumes().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Remote, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(elsewhere.take_asked(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -238,7 +273,8 @@ async fn control_characters_in_an_answer_are_dropped() {
 #[tokio::test]
 async fn an_svm_without_aggregates_has_no_space() {
     let played = Played::always(Play::empty);
-    let settings = Settings { size_total: Some(1 << 30), junction_path: Some("/x".into()), ..Settings::default() };
+    let settings =
+        Settings { size_total: Some(1 << 30), junction_path: Some("/x".into()), ..Settings::default() };
     let new = NewVolume { settings, aggregate_name: None };
     let error = played.zapi().create_volume(&v("x"), &new).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NoSpace, "{error}");

@@ -14,11 +14,25 @@ fn calls_in_the_code() -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);
         let starts = ["volume-", "snapshot-", "export-", "sis-", "lock-", "vserver-", "system-"];
         let ends = [
-            "-iter", "-create", "-delete", "-destroy", "-rename", "-restrict", "-mount", "-unmount", "-size", "-set",
-            "-enable", "-config", "-index", "-version", "restore-volume",
+            "-iter",
+            "-create",
+            "-delete",
+            "-destroy",
+            "-rename",
+            "-restrict",
+            "-mount",
+            "-unmount",
+            "-size",
+            "-set",
+            "-enable",
+            "-config",
+            "-index",
+            "-version",
+            "restore-volume",
         ];
         let is_call = |word: &&str| {
-            starts.iter().any(|start| word.starts_with(start)) && ends.iter().any(|end| word.ends_with(end))
+            starts.iter().any(|start| word.starts_with(start))
+                && ends.iter().any(|end| word.ends_with(end))
                 && !word.contains('/')
         };
         // These are fields.

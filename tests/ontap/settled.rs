@@ -40,8 +40,18 @@ fn sized(bytes: u64) -> Settings {
 
 fn rows() -> Vec<Row> {
     vec![
-        row!("snapshot-create", e, e.create_snapshot(&v("db1"), &s("x")), e.get_snapshot(&v("db1"), &s("x")).await.is_ok()),
-        row!("snapshot-delete", e, e.delete_snapshot(&v("db1"), &s("s1")), e.get_snapshot(&v("db1"), &s("s1")).await.is_err()),
+        row!(
+            "snapshot-create",
+            e,
+            e.create_snapshot(&v("db1"), &s("x")),
+            e.get_snapshot(&v("db1"), &s("x")).await.is_ok()
+        ),
+        row!(
+            "snapshot-delete",
+            e,
+            e.delete_snapshot(&v("db1"), &s("s1")),
+            e.get_snapshot(&v("db1"), &s("s1")).await.is_err()
+        ),
         row!(
             "snapshot-rename",
             e,
@@ -55,7 +65,12 @@ fn rows() -> Vec<Row> {
         row!("volume-size", e, e.patch_volume(&v("db2"), &sized(30_000_000)), {
             e.get_volume(&v("db2")).await.unwrap().settings.size_total == Some(30_003_200)
         }),
-        row!("volume-create", e, e.create_volume(&v("new"), &new_volume()), e.get_volume(&v("new")).await.is_ok()),
+        row!(
+            "volume-create",
+            e,
+            e.create_volume(&v("new"), &new_volume()),
+            e.get_volume(&v("new")).await.is_ok()
+        ),
         row!("volume-restrict", e, e.restrict_volume(&v("db2")), e.get_volume(&v("db2")).await.is_err()),
         row!(
             "volume-clone-create",
@@ -63,8 +78,18 @@ fn rows() -> Vec<Row> {
             e.clone_volume(&v("copy"), &v("db1"), &s("s1"), &Settings::default()),
             e.get_volume(&v("copy")).await.is_ok()
         ),
-        row!("export-policy-create", e, e.create_policy(&p("more"), &[]), e.get_policy(&p("more")).await.is_ok()),
-        row!("export-policy-destroy", e, e.remove_policy(&p("spare")), e.get_policy(&p("spare")).await.is_err()),
+        row!(
+            "export-policy-create",
+            e,
+            e.create_policy(&p("more"), &[]),
+            e.get_policy(&p("more")).await.is_ok()
+        ),
+        row!(
+            "export-policy-destroy",
+            e,
+            e.remove_policy(&p("spare")),
+            e.get_policy(&p("spare")).await.is_err()
+        ),
         row!("export-rule-create", e, e.ensure_policy_rules_present(&p("nfs"), &[r("new1")]), {
             e.get_policy(&p("nfs")).await.unwrap().rules.contains(&r("new1"))
         }),
@@ -76,7 +101,10 @@ fn rows() -> Vec<Row> {
 
 /// A filer with a policy that no volume uses.
 fn filer() -> Filer {
-    Filer::with(&crate::filer::SMALL.replace("{\"name\": \"default\"}", "{\"name\": \"default\"}, {\"name\": \"spare\"}"))
+    Filer::with(
+        &crate::filer::SMALL
+            .replace("{\"name\": \"default\"}", "{\"name\": \"default\"}, {\"name\": \"spare\"}"),
+    )
 }
 
 const SHORT: &str = "read_timeout = \"20s\"\nchange_timeout = \"400ms\"";

@@ -1,6 +1,6 @@
 //! Whom the client believes to be the filer.
 
-use filerfs::backend::{Kind, StorageBackend};
+use filerfs::backend::Kind;
 use filerfs::config::ConfigError;
 
 use crate::filer::{Filer, SMALL};
@@ -18,7 +18,8 @@ fn refused(filer: &Filer, toml: &str) -> String {
 async fn a_filer_is_trusted_by_authority_by_digest_or_against_better_knowledge() {
     let filer = Filer::small();
     let digest = filer.running.certificate_sha256();
-    let pairs: Vec<String> = digest.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
+    let pairs: Vec<String> =
+        digest.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
     let ways = [
         "ca_file = \"filer.pem\"".to_owned(),
         format!("certificate_sha256 = \"{digest}\""),

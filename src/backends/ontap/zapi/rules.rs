@@ -92,7 +92,9 @@ impl Zapi {
         if kept.is_empty() {
             return self.policy_record(policy).await.map(drop);
         }
-        let gone: Vec<_> = kept.iter().filter(|(_, rule)| rules.contains(rule)).collect();
+        let mut gone: Vec<_> = kept.iter().filter(|(_, rule)| rules.contains(rule)).collect();
+        // Several clients of one rule go together.
+        gone.dedup_by_key(|(index, _)| *index);
         for (done, (index, rule)) in gone.iter().enumerate() {
             // Another client of the same rule must keep its access: it gets a rule of its own first.
             for (_, other) in kept.iter().filter(|(of, other)| of == index && !rules.contains(other)) {
