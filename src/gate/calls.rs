@@ -13,9 +13,12 @@ use crate::backend::{
     Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
-/// Calls by name and result.
+/// A call and what came of it.
+type Outcome = (&'static str, &'static str);
+
+/// Calls by name and result: how many, and how long they took together.
 #[derive(Default)]
-pub struct Counts(Mutex<BTreeMap<(&'static str, &'static str), (u64, Duration)>>);
+pub struct Counts(Mutex<BTreeMap<Outcome, (u64, Duration)>>);
 
 impl Counts {
     /// Counts a call.
@@ -37,7 +40,7 @@ impl Counts {
     /// All of them.
     pub fn all(&self) -> Vec<CallCount> {
         let counts = self.0.lock();
-        let line = |((call, result), (count, took)): (&(&'static str, &'static str), &(u64, Duration))| {
+        let line = |((call, result), (count, took)): (&Outcome, &(u64, Duration))| {
             CallCount { call, result, count: *count, seconds: took.as_secs_f64() }
         };
         counts.iter().map(line).collect()
