@@ -51,7 +51,10 @@ fn operating_md_names_every_key_of_an_endpoint() {
         fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next()).collect();
     assert!(keys.len() > 15, "{keys:?}");
     for key in keys {
-        assert!(text.contains(&format!("`{key}`")) || text.contains(&format!("{key} =")), "{key} is not explained");
+        assert!(
+            text.contains(&format!("`{key}`")) || text.contains(&format!("{key} =")),
+            "{key} is not explained"
+        );
     }
 }
 

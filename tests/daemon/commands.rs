@@ -60,7 +60,10 @@ fn check_prints_one_line_an_endpoint() {
     fs::write(&file, all).unwrap();
     fs::write(dir.path().join("volumes.json"), r#"{"volumes": [{"name": "db1"}]}"#).unwrap();
     let file = file.to_str().unwrap();
-    assert_eq!(printed(&["check", "-c", file]), "loaded: ok, memory, 1 volumes\nmade-up.2: ok, memory, 12 volumes\n");
+    assert_eq!(
+        printed(&["check", "-c", file]),
+        "loaded: ok, memory, 1 volumes\nmade-up.2: ok, memory, 12 volumes\n"
+    );
     let (code, _, stderr) =
         output(filerfs().current_dir(dir.path()).args(["check", "--config", "filerfs.toml"]));
     assert_eq!((code, &*stderr), (0, ""));
