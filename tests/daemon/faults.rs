@@ -104,7 +104,7 @@ fn faults() -> Vec<(String, String)> {
         (endpoint("defaults = { size_total = \"10G\", autosize_enabled = \"maybe\" }"), text("4: autosize_enabled: \"maybe\" is neither yes nor no; accepted: 0 1 no yes off on false true")),
         (endpoint("defaults = { size_totl = \"10G\" }"), text("4: size_totl: there is no key \"size_totl\"; known: size_total, autosize_enabled, caching_policy, percentage_snapshot_reserve, compression_enabled")),
         (endpoint("defaults = { junction_path = \"db\" }"), text("4: junction_path: \"db\" is not a junction path: it does not begin with /; accepted: an absolute path such as /db1, or nothing to unmount the volume")),
-        (endpoint("defaults = { policy = \"-x\" }"), text("4: policy: a policy name cannot begin with -; a policy name is 1 to 255 bytes of printable characters without /, and does not begin with -")),
+        (endpoint("defaults = { policy = \"-x\" }"), text("4: policy: a policy name cannot begin with -; a policy name is 1 to 255 bytes of printable characters, and does not begin with -")),
         // [registry]
         (text("[registry]\nkind = \"redis\"\n"), text("2: kind: unknown variant `redis`, expected `memory`")),
         // [[access]]
