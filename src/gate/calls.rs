@@ -40,8 +40,11 @@ impl Counts {
     /// All of them.
     pub fn all(&self) -> Vec<CallCount> {
         let counts = self.0.lock();
-        let line = |((call, result), (count, took)): (&Outcome, &(u64, Duration))| {
-            CallCount { call, result, count: *count, seconds: took.as_secs_f64() }
+        let line = |((call, result), (count, took)): (&Outcome, &(u64, Duration))| CallCount {
+            call,
+            result,
+            count: *count,
+            seconds: took.as_secs_f64(),
         };
         counts.iter().map(line).collect()
     }

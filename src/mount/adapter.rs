@@ -170,15 +170,15 @@ impl Filesystem for Adapter {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let (tree, caller) = (&self.0.tree, caller(request));
         let has = |flag| flags.0 & flag != 0;
         let mode = Opening {
             writes: flags.acc_mode() != OpenAccMode::O_RDONLY,
             append: has(libc::O_APPEND),
             truncates: has(libc::O_TRUNC),
         };
-        let work = async move { tree.open(ino.0, mode, &caller).map(Opened::File) };
-        self.0.answer(at("open", ino), caller, reply, work);
+        let opened = tree.open(ino.0, mode, &caller).map(Opened::File);
+        self.0.now(at("open", ino), caller, reply, opened);
     }
 
     fn read(
@@ -218,6 +218,9 @@ impl Filesystem for Adapter {
     }
 
     fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        if !self.0.tree.writes(handle.0) {
+            return reply.ok();
+        }
         let (tree, caller) = (self.0.tree.clone(), caller(request));
         let work = async move { Ok(((), tree.flush(ino.0, handle.0, &caller, has_open).await?)) };
         self.0.change(at("close", ino), caller, reply, work);
@@ -234,6 +237,10 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let tree = self.0.tree.clone();
+        if !tree.writes(handle.0) {
+            tree.close(handle.0);
+            return reply.ok();
+        }
         let work = async move { Ok(((), tree.release(handle.0).await?)) };
         self.0.change(at("release", ino), caller(request), reply, work);
     }
@@ -248,9 +255,8 @@ impl Filesystem for Adapter {
     }
 
     fn opendir(&self, request: &Request, dir: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        let tree = self.0.tree.clone();
-        let work = async move { tree.opendir(dir.0).map(Opened::Dir) };
-        self.0.answer(at("opendir", dir), caller(request), reply, work);
+        let opened = self.0.tree.opendir(dir.0).map(Opened::Dir);
+        self.0.now(at("opendir", dir), caller(request), reply, opened);
     }
 
     fn readdir(

@@ -111,6 +111,14 @@ impl Answers {
         });
     }
 
+    /// Answers a request that nobody has to wait for.
+    pub fn now<T>(&self, op: Op, caller: Caller, reply: impl Answer<T>, answer: Result<T>) {
+        match answer {
+            Ok(answer) => reply.answer(answer),
+            Err(error) => self.refuse(op, caller, reply, &error),
+        }
+    }
+
     /// Refuses at once.
     pub fn refuse<T>(&self, op: Op, caller: Caller, reply: impl Answer<T>, error: &Error) {
         reply.refuse(self.refused(op, caller, None, error));

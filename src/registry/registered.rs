@@ -145,6 +145,9 @@ impl StorageBackend for Registered {
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
         let (theirs, ours) = self.split(settings);
+        if ours.is_empty() {
+            return self.backend.patch_volume(volume, &theirs).await;
+        }
         let of = self.find(volume).await?;
         if !theirs.is_empty() {
             self.backend.patch_volume(volume, &theirs).await?;

@@ -43,20 +43,16 @@ impl Tree {
         caller: &Caller,
     ) -> Result<Vec<u8>> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let kept = if offset == 0 { None } else { handle.text.lock().clone() };
-        let text = match kept {
-            Some(text) => text,
-            None => {
-                let node = self.now(&handle);
-                let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
-                let text: Arc<str> = shown.into();
-                *handle.text.lock() = Some(text.clone());
-                text
-            }
-        };
+        if offset == 0 || handle.text.lock().is_none() {
+            let node = self.now(&handle);
+            let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
+            *handle.text.lock() = Some(shown);
+        }
+        let text = handle.text.lock();
+        let text = text.as_deref().unwrap_or_default().as_bytes();
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
         let to = from.saturating_add(size as usize).min(text.len());
-        Ok(text.as_bytes()[from..to].to_vec())
+        Ok(text[from..to].to_vec())
     }
 
     /// Writes to a file.
@@ -91,19 +87,26 @@ impl Tree {
         still_open: impl Fn(u32, &str) -> bool + Send + Sync,
     ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        if !handle.writes {
-            return Ok(Done::default());
-        }
         let opener = handle.opener;
         self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
+    }
+
+    /// Whether a close of this open file can have anything to do.
+    pub fn writes(&self, handle: u64) -> bool {
+        self.handles.writes(handle)
+    }
+
+    /// The last descriptor of a file that cannot have been written to is closed.
+    pub fn close(&self, handle: u64) {
+        self.handles.close(handle);
     }
 
     /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but a list that
     /// no close has brought down can be owed here.
     pub async fn release(&self, handle: u64) -> Result<Done> {
         match self.handles.close(handle) {
-            Some(handle) if handle.writes => self.finish(&handle, |_| true).await,
-            _ => Ok(Done::default()),
+            Some(handle) => self.finish(&handle, |_| true).await,
+            None => Ok(Done::default()),
         }
     }
 

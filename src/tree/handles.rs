@@ -1,10 +1,10 @@
 //! Open files and directories.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use super::files::Opening;
 use super::inodes::Node;
@@ -23,7 +23,7 @@ pub struct Handle {
     /// Writes come one after another, wherever they say they go.
     pub append: bool,
     /// The text as it was when reading began at its beginning.
-    pub text: Mutex<Option<Arc<str>>>,
+    pub text: Mutex<Option<String>>,
     /// What is written. The one lock held while a back-end answers: it makes the writes of one open file
     /// one after another (docs/decisions/0003-one-async-lock.md).
     pub writing: tokio::sync::Mutex<Writing>,
@@ -34,8 +34,8 @@ pub struct Handle {
 #[derive(Default)]
 pub struct Handles {
     next: AtomicU64,
-    files: Mutex<HashMap<u64, Arc<Handle>>>,
-    dirs: Mutex<HashMap<u64, Arc<Listing>>>,
+    files: Mutex<FxHashMap<u64, Arc<Handle>>>,
+    dirs: Mutex<FxHashMap<u64, Arc<Listing>>>,
 }
 
 impl Handles {
@@ -54,6 +54,11 @@ impl Handles {
         // How it was opened is forgotten; that it may be written to does no harm.
         let handle = Handle::new(node()?, 0, Opening { writes: true, ..Opening::default() });
         Ok(self.files.lock().entry(number).or_insert(handle).clone())
+    }
+
+    /// Whether an open file may be written to; one that is not known may.
+    pub fn writes(&self, number: u64) -> bool {
+        self.files.lock().get(&number).is_none_or(|handle| handle.writes)
     }
 
     /// Closes a file, if it is known.
