@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::compose::compose;
-use crate::config::{Config, ConfigError, MountOption};
+use crate::config::{Config, ConfigError, MountOption, with_hint};
 use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
 use crate::tree::describe;
@@ -53,6 +53,9 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: DescribeFormat,
     },
+    /// Be an ONTAP filer, for tests and for who has none.
+    #[cfg(feature = "simulator")]
+    Simulate(crate::simulator::command::Options),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -78,8 +81,12 @@ enum Failure {
     Mount(#[from] MountError),
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("endpoint {0}: {1}")]
-    Endpoint(String, crate::backend::Error),
+    #[cfg(feature = "simulator")]
+    #[error(transparent)]
+    Simulate(#[from] crate::simulator::command::CommandError),
+    /// A sentence for each endpoint that does not let us in.
+    #[error("{}", .0.join("\n"))]
+    Endpoints(Vec<String>),
 }
 
 /// Runs the command that was asked for.
@@ -94,6 +101,8 @@ pub fn run() -> ExitCode {
             DescribeFormat::Markdown => describe::markdown(),
             DescribeFormat::Json => describe::json(),
         }),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(options) => crate::simulator::command::run(options).map_err(Failure::from),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "filerfs", &mut text);
@@ -163,12 +172,14 @@ fn check(config: Option<PathBuf>) -> Result<(), Failure> {
     let config = read(config)?;
     let tree = compose(&config, &[], Box::new(logging::Silent))?;
     runtime()?.block_on(async {
+        let mut faults = Vec::new();
         for endpoint in &tree.shared.endpoints {
-            let volumes = endpoint.backend.volumes().await;
-            let volumes = volumes.map_err(|error| Failure::Endpoint(endpoint.name.clone(), error))?;
-            print(&format!("{}: ok, {} volumes\n", endpoint.name, volumes.len()))?;
+            match endpoint.backend.identify().await {
+                Ok(what) => print(&format!("{}: ok, {what}\n", endpoint.name))?,
+                Err(error) => faults.push(format!("endpoint {}: {}", endpoint.name, with_hint(&error))),
+            }
         }
-        Ok(())
+        if faults.is_empty() { Ok(()) } else { Err(Failure::Endpoints(faults)) }
     })
 }
 

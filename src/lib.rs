@@ -7,14 +7,19 @@
 //! - [`backend`]: what a storage back-end can do.
 //! - [`backends`]: say it to one kind of storage.
 //! - [`registry`]: locks and protection, where the storage has no place for them.
+//! - `simulator`: an ONTAP filer on the wire, to test against (feature `simulator`).
 //! - [`config`], [`compose`], [`cli`]: from a file to ready endpoints to a command.
 
 pub mod backend;
 pub mod backends;
+pub mod cache;
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod gate;
 pub mod logging;
 pub mod mount;
 pub mod registry;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 pub mod tree;

@@ -4,6 +4,7 @@
 use std::fs;
 
 use filerfs::backend::Kind;
+use filerfs::backends::ontap::zapi::errors::ERRNOS;
 use filerfs::mount::errno::errno;
 use filerfs::tree::describe;
 
@@ -28,6 +29,33 @@ fn errors_md_has_every_kind_with_its_errno_and_text() {
     });
     let documented: Vec<_> = documented.iter().map(|row| row[..3].to_vec()).collect();
     assert_eq!(documented, in_code);
+}
+
+#[test]
+fn errors_md_has_every_errno_of_zapi_with_its_kind() {
+    let documented = table("docs/errors.md", "| ZAPI errno |");
+    assert!(documented.iter().all(|row| row.len() == 3 && !row[2].is_empty()));
+    let documented: Vec<_> = documented.iter().map(|row| row[..2].to_vec()).collect();
+    let in_code = ERRNOS.map(|(number, kind)| vec![number.to_owned(), format!("{kind:?}")]);
+    assert_eq!(documented, in_code);
+    let numbers = ERRNOS.map(|(number, _)| number.parse::<u32>().unwrap());
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "not in order, or a number stands twice");
+}
+
+#[test]
+fn operating_md_names_every_key_of_an_endpoint() {
+    let text = fs::read_to_string("docs/operating.md").unwrap();
+    let code = fs::read_to_string("src/config/endpoint.rs").unwrap();
+    let fields = code.split("pub struct Endpoint {").nth(1).unwrap().split("\n}").next().unwrap();
+    let keys: Vec<&str> =
+        fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next()).collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    for key in keys {
+        assert!(
+            text.contains(&format!("`{key}`")) || text.contains(&format!("{key} =")),
+            "{key} is not explained"
+        );
+    }
 }
 
 #[test]

@@ -30,11 +30,12 @@ fn a_refused_beginning_is_never_applied() {
 fn a_slow_back_end_holds_up_only_those_that_wait_for_it() {
     let mount = Mount::small();
     *mount.backend.delay.lock() = Duration::from_secs(10);
-    let waiting: Vec<_> = ["dummy/volumes/db1/size_used", "dummy/volumes/db2/state", "dummy/policies/nfs/rules"]
-        .map(|path| mount.path(path))
-        .map(|path| std::thread::spawn(move || std::fs::read_to_string(path).is_ok()))
-        .into_iter()
-        .collect();
+    let waiting: Vec<_> =
+        ["dummy/volumes/db1/size_used", "dummy/volumes/db2/state", "dummy/policies/nfs/rules"]
+            .map(|path| mount.path(path))
+            .map(|path| std::thread::spawn(move || std::fs::read_to_string(path).is_ok()))
+            .into_iter()
+            .collect();
     while mount.backend.take_reads().is_empty() {
         std::thread::yield_now();
     }

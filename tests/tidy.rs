@@ -5,17 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer, and the layers that it may use. `main` and `cli` see all.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("src/backend/", &["backend"]),
     ("src/backends/memory/", &["backend"]),
     ("src/backends/mod.rs", &[]),
+    ("src/backends/ontap/", &["backend"]),
+    ("src/gate/", &["backend"]),
+    ("src/cache/", &["backend"]),
     ("src/registry/", &["backend"]),
     ("src/tree/", &["backend", "tree"]),
     ("src/mount/", &["tree"]),
+    ("src/simulator/", &["backend", "backends", "simulator"]),
     ("src/logging.rs", &["tree"]),
-    ("src/config.rs", &["backend", "backends"]),
-    ("src/compose.rs", &["backend", "backends", "config", "registry", "tree"]),
-    ("src/cli.rs", &["backend", "compose", "config", "logging", "mount", "tree"]),
+    ("src/config/", &["backend", "backends"]),
+    ("src/compose/", &["backend", "backends", "cache", "config", "gate", "registry", "tree"]),
+    ("src/cli.rs", &["backend", "compose", "config", "logging", "mount", "simulator", "tree"]),
     ("src/main.rs", &[]),
 ];
 

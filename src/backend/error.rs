@@ -79,6 +79,36 @@ impl Kind {
     ];
 }
 
+impl Kind {
+    /// Its name, for counters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::NotFound => "not_found",
+            Kind::Replaced => "replaced",
+            Kind::Exists => "exists",
+            Kind::Invalid => "invalid",
+            Kind::OutOfRange => "out_of_range",
+            Kind::TooBig => "too_big",
+            Kind::NameTooLong => "name_too_long",
+            Kind::Locked => "locked",
+            Kind::InUse => "in_use",
+            Kind::TooManySnapshots => "too_many_snapshots",
+            Kind::NoSpace => "no_space",
+            Kind::Quota => "quota",
+            Kind::Denied => "denied",
+            Kind::NotPermitted => "not_permitted",
+            Kind::ReadOnly => "read_only",
+            Kind::Unsupported => "unsupported",
+            Kind::Credentials => "credentials",
+            Kind::TimedOut => "timed_out",
+            Kind::Unreachable => "unreachable",
+            Kind::Remote => "remote",
+            Kind::Interrupted => "interrupted",
+            Kind::Bug => "bug",
+        }
+    }
+}
+
 /// Whether the request that failed had left this host. Retrying a change depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
@@ -116,6 +146,8 @@ pub struct Failure {
     pub input: Option<Input>,
     /// Whether the request had left this host.
     pub sent: Sent,
+    /// Another try may succeed.
+    pub transient: bool,
     /// The failure beneath, in its own words.
     pub source: Option<String>,
 }
@@ -127,7 +159,15 @@ impl Error {
     /// A failure of this kind, in one sentence.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
-        Error(Box::new(Failure { kind, message, hint: None, input: None, sent: Sent::No, source: None }))
+        Error(Box::new(Failure {
+            kind,
+            message,
+            hint: None,
+            input: None,
+            sent: Sent::No,
+            transient: false,
+            source: None,
+        }))
     }
 
     /// [`Kind::Invalid`]: the value in `text` cannot be accepted from byte `at` on.
@@ -160,6 +200,12 @@ impl Error {
     /// Says whether the request had left this host.
     pub fn sent(mut self, sent: Sent) -> Error {
         self.0.sent = sent;
+        self
+    }
+
+    /// Says that another try may succeed.
+    pub fn transient(mut self) -> Error {
+        self.0.transient = true;
         self
     }
 

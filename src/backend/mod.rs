@@ -13,9 +13,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent};
-pub use model::{Api, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
+pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
+
+/// A list of volumes. Two lists at one address are the same list.
+pub type Volumes = Arc<Vec<Arc<Volume>>>;
 
 /// One filer, or whatever else holds volumes.
 #[async_trait]
@@ -26,11 +29,20 @@ pub trait StorageBackend: Send + Sync {
     /// How it does. Answers at once, whatever the storage does.
     fn health(&self) -> Health;
 
+    /// How many calls were made, and what came of them. Answers at once.
+    fn calls(&self) -> Vec<CallCount>;
+
+    /// A volume as far as it is known without asking the storage.
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>>;
+
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);
 
+    /// What the storage says that it is, in a few words, if it lets us in.
+    async fn identify(&self) -> Result<String>;
+
     /// Every active, usable volume, by name. Restricted, root and node volumes are not among them.
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>>;
+    async fn volumes(&self) -> Result<Volumes>;
 
     /// One volume. `NotFound` also for those that [`volumes`](Self::volumes) leaves out.
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>>;
@@ -52,7 +64,7 @@ pub trait StorageBackend: Send + Sync {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>>;
+    ) -> Result<()>;
 
     /// The volume becomes what the snapshot holds. `InUse` if newer snapshots would be lost and are to be kept.
     async fn rollback_volume(&self, volume: &VolumeName, snapshot: &SnapshotName, newer: Newer)
@@ -64,8 +76,12 @@ pub trait StorageBackend: Send + Sync {
     /// One snapshot.
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>>;
 
-    /// Keeps the state of now. `NotFound`, `Exists`, `Invalid`, `TooManySnapshots`.
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>>;
+    /// Keeps the state of now; answers the snapshot if the storage tells it at once. `NotFound`, `Exists`, `Invalid`, `TooManySnapshots`.
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>>;
 
     /// Deletes a snapshot. `NotFound`, `InUse`.
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()>;
@@ -87,6 +103,12 @@ pub trait StorageBackend: Send + Sync {
     /// Frees the volume if this host holds it; otherwise does nothing, successfully.
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;
 
+    /// The clients that hold NFS locks on files of the volume, each once.
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>>;
+
+    /// Breaks all NFS locks of a client on files of the volume.
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()>;
+
     /// Every export policy, by name.
     async fn policies(&self) -> Result<Vec<Arc<Policy>>>;
 
@@ -102,11 +124,12 @@ pub trait StorageBackend: Send + Sync {
     /// Puts a policy in force on a volume. `NotFound` (volume), `Invalid` (policy).
     async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()>;
 
-    /// Adds a rule at the end unless the policy has it. `NotFound` (policy).
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()>;
+    /// Adds the rules that the policy does not have, at the end. `NotFound` (policy). Each is a change of its own:
+    /// what was done before a failure stays, and the failure says so.
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()>;
 
-    /// Removes a rule if the policy has it. `NotFound` (policy).
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()>;
+    /// Removes the rules that the policy has. As above.
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()>;
 
     /// Puts the rules of a policy in this order; those not named keep their order, at the end. `NotFound` (policy).
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()>;

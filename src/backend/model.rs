@@ -35,6 +35,23 @@ pub struct Settings {
     pub active_policy_name: Option<PolicyName>,
 }
 
+/// Does the same for each setting.
+macro_rules! each {
+    ($act:ident) => {
+        $act!(size_total);
+        $act!(percentage_snapshot_reserve);
+        $act!(compression_enabled);
+        $act!(inline_compression);
+        $act!(caching_policy);
+        $act!(autosize_enabled);
+        $act!(max_autosize);
+        $act!(junction_path);
+        $act!(comment);
+        $act!(protect);
+        $act!(active_policy_name);
+    };
+}
+
 impl Settings {
     /// These settings, with those of `over` in their place where it has any.
     pub fn overlaid(mut self, over: &Settings) -> Settings {
@@ -45,17 +62,33 @@ impl Settings {
                 }
             };
         }
-        take!(size_total);
-        take!(percentage_snapshot_reserve);
-        take!(compression_enabled);
-        take!(inline_compression);
-        take!(caching_policy);
-        take!(autosize_enabled);
-        take!(max_autosize);
-        take!(junction_path);
-        take!(comment);
-        take!(protect);
-        take!(active_policy_name);
+        each!(take);
+        self
+    }
+
+    /// Of these settings, those that are not so in `others`.
+    pub fn differing(mut self, others: &Settings) -> Settings {
+        macro_rules! drop_equal {
+            ($field:ident) => {
+                if self.$field == others.$field {
+                    self.$field = None;
+                }
+            };
+        }
+        each!(drop_equal);
+        self
+    }
+
+    /// Of these settings, those that `others` names.
+    pub fn named_in(mut self, others: &Settings) -> Settings {
+        macro_rules! drop_unnamed {
+            ($field:ident) => {
+                if others.$field.is_none() {
+                    self.$field = None;
+                }
+            };
+        }
+        each!(drop_unnamed);
         self
     }
 
@@ -145,6 +178,10 @@ pub struct Capabilities {
     pub protect: bool,
     /// It keeps comments itself.
     pub comments: bool,
+    /// It knows which NFS clients hold locks.
+    pub nfs_locks: bool,
+    /// A volume can be named by where it is mounted, as `NODE:/junction/path`.
+    pub junction_names: bool,
 }
 
 /// How an endpoint does, known without asking it.
@@ -167,4 +204,17 @@ pub enum Api {
     Degraded,
     /// It does not.
     Down,
+}
+
+/// Calls of a storage, for `.ctl/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallCount {
+    /// The operation.
+    pub call: &'static str,
+    /// `ok`, or the kind of failure.
+    pub result: &'static str,
+    /// How many.
+    pub count: u64,
+    /// How long they took together.
+    pub seconds: f64,
 }

@@ -77,8 +77,8 @@ name!(
     SnapshotName, "snapshot", printable
 );
 name!(
-    /// The name of an export policy: printable text without `/`.
-    PolicyName, "policy", printable
+    /// The name of an export policy: printable text. Filers have policies named as networks: `10.0.0.0/25`.
+    PolicyName, "policy", policy
 );
 name!(
     /// The name of an aggregate: printable text without `/`.
@@ -99,6 +99,15 @@ fn host(what: &str, name: &str) -> Result<()> {
 
 fn printable(what: &str, name: &str) -> Result<()> {
     allowed(what, name, "printable characters without /", |c| c != '/' && !unprintable(c))?;
+    no_outer_blanks(what, name)
+}
+
+fn policy(what: &str, name: &str) -> Result<()> {
+    allowed(what, name, "printable characters", |c| !unprintable(c))?;
+    no_outer_blanks(what, name)
+}
+
+fn no_outer_blanks(what: &str, name: &str) -> Result<()> {
     if name.trim() != name {
         return Err(Error::invalid(format!("the {what} name begins or ends with a blank"), name, 0));
     }

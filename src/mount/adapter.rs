@@ -28,8 +28,10 @@ fn at(name: &'static str, ino: INodeNo) -> Op {
     Op { name, ino: ino.0, child: None, to: None }
 }
 
-fn named(name: &'static str, dir: INodeNo, child: &OsStr) -> Op {
-    Op { name, ino: dir.0, child: Some(child.as_bytes().to_vec()), to: None }
+/// The operation, and the name for whoever works on it: one copy for both.
+fn named(name: &'static str, dir: INodeNo, child: &OsStr) -> (Op, Arc<[u8]>) {
+    let child: Arc<[u8]> = child.as_bytes().into();
+    (Op { name, ino: dir.0, child: Some(child.clone()), to: None }, child)
 }
 
 impl Filesystem for Adapter {
@@ -46,9 +48,8 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let (tree, caller, name) = (self.0.tree.clone(), caller(request), name.to_owned());
-        let op = named("lookup", dir, &name);
-        self.0.answer(op, caller, reply, async move { tree.lookup(dir.0, name.as_bytes(), &caller).await });
+        let (tree, caller, (op, name)) = (self.0.tree.clone(), caller(request), named("lookup", dir, name));
+        self.0.answer(op, caller, reply, async move { tree.lookup(dir.0, &name, &caller).await });
     }
 
     fn forget(&self, _: &Request, ino: INodeNo, times: u64) {
@@ -94,15 +95,13 @@ impl Filesystem for Adapter {
     }
 
     fn mkdir(&self, request: &Request, dir: INodeNo, name: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
-        let (tree, name) = (self.0.tree.clone(), name.to_owned());
-        let op = named("mkdir", dir, &name);
-        self.0.change(op, caller(request), reply, async move { tree.mkdir(dir.0, name.as_bytes()).await });
+        let (tree, (op, name)) = (self.0.tree.clone(), named("mkdir", dir, name));
+        self.0.change(op, caller(request), reply, async move { tree.mkdir(dir.0, &name).await });
     }
 
     fn rmdir(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let (tree, name) = (self.0.tree.clone(), name.to_owned());
-        let op = named("rmdir", dir, &name);
-        let work = async move { Ok(((), tree.rmdir(dir.0, name.as_bytes()).await?)) };
+        let (tree, (op, name)) = (self.0.tree.clone(), named("rmdir", dir, name));
+        let work = async move { Ok(((), tree.rmdir(dir.0, &name).await?)) };
         self.0.change(op, caller(request), reply, work);
     }
 
@@ -116,19 +115,20 @@ impl Filesystem for Adapter {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
-        let op = Op { to: Some((to.0, new.as_bytes().to_vec())), ..named("rename", dir, name) };
+        let ((op, name), new) = (named("rename", dir, name), Arc::<[u8]>::from(new.as_bytes()));
+        let op = Op { to: Some((to.0, new.clone())), ..op };
         if flags.contains(RenameFlags::RENAME_EXCHANGE) {
             let error = Error::new(Kind::Invalid, "two names cannot be exchanged here");
             return self.0.refuse(op, caller(request), reply, &error);
         }
-        let (tree, name, new) = (self.0.tree.clone(), name.to_owned(), new.to_owned());
-        let work = async move { Ok(((), tree.rename(dir.0, name.as_bytes(), to.0, new.as_bytes()).await?)) };
+        let tree = self.0.tree.clone();
+        let work = async move { Ok(((), tree.rename(dir.0, &name, to.0, &new).await?)) };
         self.0.change(op, caller(request), reply, work);
     }
 
     fn unlink(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
         let error = self.0.tree.unlink(dir.0, name.as_bytes());
-        self.0.refuse(named("unlink", dir, name), caller(request), reply, &error);
+        self.0.refuse(named("unlink", dir, name).0, caller(request), reply, &error);
     }
 
     fn mknod(
@@ -142,17 +142,17 @@ impl Filesystem for Adapter {
         reply: ReplyEntry,
     ) {
         let error = self.0.tree.create(dir.0, name.as_bytes());
-        self.0.refuse(named("mknod", dir, name), caller(request), reply, &error);
+        self.0.refuse(named("mknod", dir, name).0, caller(request), reply, &error);
     }
 
     fn symlink(&self, request: &Request, dir: INodeNo, name: &OsStr, _: &Path, reply: ReplyEntry) {
         let error = self.0.tree.create(dir.0, name.as_bytes());
-        self.0.refuse(named("symlink", dir, name), caller(request), reply, &error);
+        self.0.refuse(named("symlink", dir, name).0, caller(request), reply, &error);
     }
 
     fn link(&self, request: &Request, _: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let error = self.0.tree.create(dir.0, name.as_bytes());
-        self.0.refuse(named("link", dir, name), caller(request), reply, &error);
+        self.0.refuse(named("link", dir, name).0, caller(request), reply, &error);
     }
 
     fn create(
@@ -166,19 +166,19 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let error = self.0.tree.create(dir.0, name.as_bytes());
-        self.0.refuse(named("create", dir, name), caller(request), reply, &error);
+        self.0.refuse(named("create", dir, name).0, caller(request), reply, &error);
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let (tree, caller) = (&self.0.tree, caller(request));
         let has = |flag| flags.0 & flag != 0;
         let mode = Opening {
             writes: flags.acc_mode() != OpenAccMode::O_RDONLY,
             append: has(libc::O_APPEND),
             truncates: has(libc::O_TRUNC),
         };
-        let work = async move { tree.open(ino.0, mode, &caller).map(Opened::File) };
-        self.0.answer(at("open", ino), caller, reply, work);
+        let opened = tree.open(ino.0, mode, &caller).map(Opened::File);
+        self.0.now(at("open", ino), caller, reply, opened);
     }
 
     fn read(
@@ -218,6 +218,9 @@ impl Filesystem for Adapter {
     }
 
     fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        if !self.0.tree.writes(handle.0) {
+            return reply.ok();
+        }
         let (tree, caller) = (self.0.tree.clone(), caller(request));
         let work = async move { Ok(((), tree.flush(ino.0, handle.0, &caller, has_open).await?)) };
         self.0.change(at("close", ino), caller, reply, work);
@@ -234,6 +237,10 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let tree = self.0.tree.clone();
+        if !tree.writes(handle.0) {
+            tree.close(handle.0);
+            return reply.ok();
+        }
         let work = async move { Ok(((), tree.release(handle.0).await?)) };
         self.0.change(at("release", ino), caller(request), reply, work);
     }
@@ -248,9 +255,8 @@ impl Filesystem for Adapter {
     }
 
     fn opendir(&self, request: &Request, dir: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        let tree = self.0.tree.clone();
-        let work = async move { tree.opendir(dir.0).map(Opened::Dir) };
-        self.0.answer(at("opendir", dir), caller(request), reply, work);
+        let opened = self.0.tree.opendir(dir.0).map(Opened::Dir);
+        self.0.now(at("opendir", dir), caller(request), reply, opened);
     }
 
     fn readdir(

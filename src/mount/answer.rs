@@ -15,8 +15,9 @@ use tokio::runtime::Handle;
 
 use super::callers;
 use super::errno::errno;
+use super::interrupt::doomed;
 use super::replies::Answer;
-use crate::tree::outcomes::Outcome;
+use crate::tree::outcomes::{Outcome, Where};
 use crate::tree::table::Caller;
 use crate::tree::{Done, Error, Kind, Result, Tree};
 
@@ -27,9 +28,9 @@ pub struct Op {
     /// The file, or the directory.
     pub ino: u64,
     /// The name in the directory.
-    pub child: Option<Vec<u8>>,
+    pub child: Option<Arc<[u8]>>,
     /// The directory and the name that a rename leads to.
-    pub to: Option<(u64, Vec<u8>)>,
+    pub to: Option<(u64, Arc<[u8]>)>,
 }
 
 /// Answers the requests of a mount.
@@ -70,9 +71,13 @@ impl Answers {
     ) {
         let answers = self.clone();
         self.start(async move {
-            match guarded(work).await {
-                Ok(answer) => reply.answer(answer),
-                Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
+            tokio::select! {
+                biased;
+                answer = guarded(work) => match answer {
+                    Ok(answer) => reply.answer(answer),
+                    Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
+                },
+                () = doomed(caller.pid) => reply.refuse(Errno::EINTR),
             }
         });
     }
@@ -88,19 +93,30 @@ impl Answers {
         let answers = self.clone();
         let begun = Instant::now();
         self.start(async move {
-            match guarded(work).await {
-                Ok((answer, done)) => {
-                    match (done.changed, op.name) {
-                        (true, _) => answers.changed(op, caller, begun.elapsed(), &done),
-                        // Every close comes here, also the one right after a refused write.
-                        (false, "close" | "release") => {}
-                        (false, _) => answers.tree.shared.outcomes.succeeded(&caller),
-                    }
-                    reply.answer(answer);
+            let mut work = pin!(guarded(work));
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut work => outcome,
+                () = doomed(caller.pid) => {
+                    // Nobody waits any more, but what was begun goes on, and what comes of it is kept.
+                    reply.refuse(Errno::EINTR);
+                    let _ = answers.came_of(op, caller, begun, work.await);
+                    return;
                 }
-                Err(error) => reply.refuse(answers.refused(op, caller, Some(begun.elapsed()), &error)),
+            };
+            match answers.came_of(op, caller, begun, outcome) {
+                Ok(answer) => reply.answer(answer),
+                Err(errno) => reply.refuse(errno),
             }
         });
+    }
+
+    /// Answers a request that nobody has to wait for.
+    pub fn now<T>(&self, op: Op, caller: Caller, reply: impl Answer<T>, answer: Result<T>) {
+        match answer {
+            Ok(answer) => reply.answer(answer),
+            Err(error) => self.refuse(op, caller, reply, &error),
+        }
     }
 
     /// Refuses at once.
@@ -120,6 +136,27 @@ impl Answers {
             });
         }
         drop(entered);
+    }
+
+    /// Keeps what came of a change.
+    fn came_of<T>(
+        &self,
+        op: Op,
+        caller: Caller,
+        begun: Instant,
+        outcome: Result<(T, Done)>,
+    ) -> std::result::Result<T, Errno> {
+        let (answer, done) = match outcome {
+            Ok(done) => done,
+            Err(error) => return Err(self.refused(op, caller, Some(begun.elapsed()), &error)),
+        };
+        match (done.changed, op.name) {
+            (true, _) => self.changed(op, caller, begun.elapsed(), &done),
+            // Every close comes here, also the one right after a refused write.
+            (false, "close" | "release") => {}
+            (false, _) => self.tree.shared.outcomes.succeeded(&caller),
+        }
+        Ok(answer)
     }
 
     fn changed(&self, op: Op, caller: Caller, took: Duration, done: &Done) {
@@ -148,17 +185,15 @@ impl Answers {
         took: Option<Duration>,
         refusal: Option<(&'static str, &Error)>,
     ) {
-        let path =
-            |ino, child: Option<&[u8]>| self.tree.path(ino, child.map(String::from_utf8_lossy).as_deref());
-        self.tree.shared.outcomes.record(&Outcome {
+        let at = |ino, child| Where { node: self.tree.inodes.get(ino).ok(), child };
+        self.tree.shared.outcomes.record(Outcome {
             op: op.name,
-            path: path(op.ino, op.child.as_deref()),
-            to: op.to.map(|(ino, child)| path(ino, Some(&child))),
+            at: at(op.ino, op.child),
+            to: op.to.map(|(ino, child)| at(ino, Some(child))),
+            command: took.map(|_| callers::command(caller.pid)).unwrap_or_default(),
+            change: took,
+            refusal: refusal.map(|(errno, error)| (errno, error.clone())),
             caller,
-            command: if took.is_some() { callers::command(caller.pid) } else { String::new() },
-            took: took.unwrap_or_default(),
-            change: took.is_some(),
-            refusal,
         });
     }
 }

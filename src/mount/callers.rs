@@ -1,25 +1,31 @@
 //! What the system tells of the process behind a request.
 
 use std::fs;
+use std::io::Read;
 
 use fuser::Request;
 use nix::unistd::{Pid, getsid};
 
 use crate::tree::table::Caller;
 
-/// Who asks. The session is what a shell prompt, a cron job or an Ansible run have in common.
+/// Who asks.
 pub fn caller(request: &Request) -> Caller {
-    let pid = request.pid();
-    let session =
-        i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(|pid| getsid(Some(Pid::from_raw(pid))).ok());
-    let session = session.map_or(0, |session| session.as_raw().unsigned_abs());
-    Caller { uid: request.uid(), gid: request.gid(), pid, session }
+    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), session_of: session }
+}
+
+/// What a shell prompt, a cron job or an Ansible run have in common; 0 if it cannot be seen from here.
+fn session(pid: u32) -> u32 {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).map(Pid::from_raw);
+    pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
 }
 
 /// The name of the program, as `ps` shows it.
-pub fn command(pid: u32) -> String {
-    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&name).trim_end().to_owned()
+pub fn command(pid: u32) -> [u8; 16] {
+    let mut name = [0; 16];
+    if let Ok(mut file) = fs::File::open(format!("/proc/{pid}/comm")) {
+        let _ = file.read(&mut name);
+    }
+    name
 }
 
 /// Whether a process has a file of this path below some mount point open. Reading these links asks the

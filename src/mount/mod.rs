@@ -5,6 +5,7 @@ mod adapter;
 mod answer;
 mod callers;
 pub mod errno;
+mod interrupt;
 mod mountpoint;
 mod replies;
 mod session;

@@ -103,15 +103,15 @@ answer!(ReplyDirectoryPlus, Listed, |reply, listed| {
     for (next, ino, name) in listed.listing.dots_after(listed.offset) {
         full = full || reply.add(INodeNo(ino), next, name, &Duration::ZERO, &attr(&dot), Generation(0));
     }
-    for entry in listed.listing.after(listed.offset) {
+    let entries = listed.listing.after(listed.offset);
+    let told = entries.iter().take_while(|entry| {
         let a = listed.tree.attributes(&entry.node, entry.stat);
         let ttl = a.ttl.min(a.name_ttl);
         full = full || reply.add(INodeNo(a.ino), a.ino, &entry.name, &ttl, &attr(&a), Generation(0));
-        if full {
-            break;
-        }
-        listed.tree.inodes.remember(&entry.node);
-    }
+        !full
+    });
+    let told = told.count();
+    listed.tree.inodes.remember_all(entries[..told].iter().map(|entry| &entry.node));
     reply.ok()
 });
 

@@ -54,7 +54,7 @@ impl Registry for MemoryRegistry {
 
     async fn all_marks(&self, endpoint: &str) -> Result<HashMap<Identity, Marks>> {
         let entries = self.entries.read();
-        let here = entries.marks.iter().filter(|(of, _)| of.endpoint == endpoint);
+        let here = entries.marks.iter().filter(|(of, _)| &*of.endpoint == endpoint);
         Ok(here.map(|(of, marks)| (of.volume, marks.clone())).collect())
     }
 

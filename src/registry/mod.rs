@@ -4,6 +4,7 @@ mod memory;
 mod registered;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -16,7 +17,7 @@ pub use registered::Registered;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The endpoint's name.
-    pub endpoint: String,
+    pub endpoint: Arc<str>,
     /// The volume's identity there.
     pub volume: Identity,
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 
 use super::{Marks, Registry, Subject};
 use crate::backend::{
-    Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
-    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    CallCount, Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule,
+    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
 pub struct Registered {
-    endpoint: String,
+    endpoint: Arc<str>,
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
@@ -21,7 +21,7 @@ pub struct Registered {
 impl Registered {
     /// The back-end of this endpoint, with this registry.
     pub fn new(endpoint: &str, backend: Arc<dyn StorageBackend>, registry: Arc<dyn Registry>) -> Registered {
-        Registered { endpoint: endpoint.to_owned(), own: backend.capabilities(), backend, registry }
+        Registered { endpoint: endpoint.into(), own: backend.capabilities(), backend, registry }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -79,46 +79,56 @@ impl Registered {
         kept.map_err(|e| {
             e.context(format!("volume {} was created, but its marks were not kept", volume.name))
         })?;
-        self.get_volume(&volume.name).await
+        self.with_marks(volume).await
+    }
+
+    async fn with_marks(&self, volume: Arc<Volume>) -> Result<Arc<Volume>> {
+        if !self.keeps_marks() {
+            return Ok(volume);
+        }
+        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
+        Ok(self.marked(volume, Some(&marks)))
     }
 }
 
 #[async_trait]
 impl StorageBackend for Registered {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { locks: true, protect: true, comments: true }
+        Capabilities { locks: true, protect: true, comments: true, ..self.own }
     }
 
     fn health(&self) -> Health {
         self.backend.health()
     }
 
+    fn calls(&self) -> Vec<CallCount> {
+        self.backend.calls()
+    }
+
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.backend.known_volume(volume)
+    }
+
     fn refresh(&self) {
         self.backend.refresh();
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
+    async fn identify(&self) -> Result<String> {
+        self.backend.identify().await
+    }
+
+    async fn volumes(&self) -> Result<Volumes> {
         let volumes = self.backend.volumes().await?;
         let marks = self.registry.all_marks(&self.endpoint).await?;
         if self.own.comments && marks.is_empty() {
             return Ok(volumes);
         }
-        Ok(volumes
-            .into_iter()
-            .map(|volume| {
-                let marks = marks.get(&volume.identity);
-                self.marked(volume, marks)
-            })
-            .collect())
+        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), marks.get(&volume.identity));
+        Ok(Arc::new(volumes.iter().map(marked).collect()))
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
-        let volume = self.backend.get_volume(volume).await?;
-        if !self.keeps_marks() {
-            return Ok(volume);
-        }
-        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
-        Ok(self.marked(volume, Some(&marks)))
+        self.with_marks(self.backend.get_volume(volume).await?).await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
@@ -135,6 +145,9 @@ impl StorageBackend for Registered {
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
         let (theirs, ours) = self.split(settings);
+        if ours.is_empty() {
+            return self.backend.patch_volume(volume, &theirs).await;
+        }
         let of = self.find(volume).await?;
         if !theirs.is_empty() {
             self.backend.patch_volume(volume, &theirs).await?;
@@ -148,9 +161,13 @@ impl StorageBackend for Registered {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
+    ) -> Result<()> {
         let (theirs, ours) = self.split(settings);
-        self.created(self.backend.clone_volume(new, volume, snapshot, &theirs).await?, ours).await
+        self.backend.clone_volume(new, volume, snapshot, &theirs).await?;
+        if ours.is_empty() {
+            return Ok(());
+        }
+        self.created(self.backend.get_volume(new).await?, ours).await.map(drop)
     }
 
     async fn rollback_volume(
@@ -170,7 +187,11 @@ impl StorageBackend for Registered {
         self.backend.get_snapshot(volume, snapshot).await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
         self.backend.create_snapshot(volume, snapshot).await
     }
 
@@ -209,6 +230,14 @@ impl StorageBackend for Registered {
         self.registry.release(&self.find(volume).await?, host).await
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.backend.nfs_locks(volume).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        self.backend.break_nfs_locks(volume, client).await
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         self.backend.policies().await
     }
@@ -229,12 +258,12 @@ impl StorageBackend for Registered {
         self.backend.set_policy(volume, policy).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.backend.ensure_policy_rule_present(policy, rule).await
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.backend.ensure_policy_rules_present(policy, rules).await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.backend.ensure_policy_rule_absent(policy, rule).await
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.backend.ensure_policy_rules_absent(policy, rules).await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {

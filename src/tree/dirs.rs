@@ -1,11 +1,12 @@
 //! Directories: look up, list, make, remove, rename.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::inodes::Node;
 use super::listing::{Entry, Listing};
 use super::place::{Object, Place};
-use super::table::{Caller, Member, Members, Row};
+use super::table::{Caller, Listed, Member, Members, Row};
 use super::{Attributes, Done, Tree, gone};
 use crate::backend::names::NAME_BYTES;
 use crate::backend::{Error, Kind, Result};
@@ -39,7 +40,7 @@ impl Tree {
         if let Some(listing) = self.handles.listing(handle).filter(|_| offset > 0) {
             return Ok(listing);
         }
-        let listing = Arc::new(self.list(&*self.inodes.get(dir)?, caller).await?);
+        let listing = self.list(&*self.inodes.get(dir)?, caller).await?;
         self.handles.set_listing(handle, listing.clone());
         Ok(listing)
     }
@@ -49,7 +50,7 @@ impl Tree {
         self.handles.close_dir(handle);
     }
 
-    async fn list(&self, dir: &Node, caller: &Caller) -> Result<Listing> {
+    async fn list(&self, dir: &Node, caller: &Caller) -> Result<Arc<Listing>> {
         let mut entries = Vec::new();
         for row in dir.row.rows().iter().filter(|row| !(self.shared.options.hide_ctl && row.name == ".ctl")) {
             let node = Node::new(dir.place.clone(), row);
@@ -60,17 +61,23 @@ impl Tree {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(members) = dir.row.members() {
-            let list = members.list(&dir.place).await?;
-            entries.extend(list.into_iter().map(|m| Entry {
-                name: m.name,
-                node: Node::new(m.place, m.row),
-                stat: m.stat,
-            }));
-        } else {
+        let Some(members) = dir.row.members() else {
             dir.place.stat().await?;
+            return Ok(Arc::new(Listing::new(dir.ino, entries)));
+        };
+        match members.list(&dir.place).await? {
+            Listed::Members(members) => entries.extend(members.into_iter().map(entry)),
+            Listed::Of(edition, members) => {
+                if let Some(listing) = self.last_list.get(dir.ino, &edition) {
+                    return Ok(listing);
+                }
+                entries.extend(members()?.into_iter().map(entry));
+                let listing = Arc::new(Listing::new(dir.ino, entries));
+                self.last_list.keep(edition, listing.clone());
+                return Ok(listing);
+            }
         }
-        Ok(Listing::new(dir.ino, entries))
+        Ok(Arc::new(Listing::new(dir.ino, entries)))
     }
 
     /// mkdir: the one way to create an object.
@@ -154,7 +161,11 @@ impl Tree {
     fn found(&self, member: Member) -> Attributes {
         let node = Node::new(member.place, member.row);
         self.inodes.remember(&node);
-        self.attributes(&node, member.stat)
+        let attributes = self.attributes(&node, member.stat);
+        match member.unseen {
+            true => Attributes { name_ttl: Duration::ZERO, ttl: Duration::ZERO, ..attributes },
+            false => attributes,
+        }
     }
 
     fn renamed_snapshot(&self, place: &Place, name: &str, new: &str) {
@@ -165,6 +176,10 @@ impl Tree {
             self.inodes.rename_snapshot(volume.identity, &from, &to);
         }
     }
+}
+
+fn entry(member: Member) -> Entry {
+    Entry { name: member.name, node: Node::new(member.place, member.row), stat: member.stat }
 }
 
 /// The members of a directory in which names can be given and taken.

@@ -30,7 +30,7 @@ impl Tree {
             let error = Error::new(Kind::NotPermitted, format!("{} is read-only", node.row.name));
             return Err(error.hint("ls -l shows which files take a value"));
         }
-        Ok(self.handles.open(node, caller.pid, mode.append, mode.truncates))
+        Ok(self.handles.open(node, caller.pid, mode))
     }
 
     /// Reads from a file: the text as it was when its beginning was read.
@@ -43,20 +43,16 @@ impl Tree {
         caller: &Caller,
     ) -> Result<Vec<u8>> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let kept = if offset == 0 { None } else { handle.text.lock().clone() };
-        let text = match kept {
-            Some(text) => text,
-            None => {
-                let node = self.now(&handle);
-                let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
-                let text: Arc<str> = shown.into();
-                *handle.text.lock() = Some(text.clone());
-                text
-            }
-        };
+        if offset == 0 || handle.text.lock().is_none() {
+            let node = self.now(&handle);
+            let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
+            *handle.text.lock() = Some(shown);
+        }
+        let text = handle.text.lock();
+        let text = text.as_deref().unwrap_or_default().as_bytes();
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
         let to = from.saturating_add(size as usize).min(text.len());
-        Ok(text.as_bytes()[from..to].to_vec())
+        Ok(text[from..to].to_vec())
     }
 
     /// Writes to a file.
@@ -70,9 +66,7 @@ impl Tree {
         let written = match writing.stage(form, offset, data) {
             Ok(staged) => match file {
                 File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
-                File::Scalar(file) => {
-                    write_whole(&**file, values::value, place, &mut writing, staged).await
-                }
+                File::Scalar(file) => write_whole(&**file, values::value, place, &mut writing, staged).await,
                 File::Keyed(file) => write_whole(&**file, values::utf8, place, &mut writing, staged).await,
                 File::List(list) => write_lines(&**list, place, &mut writing, staged).await,
             },
@@ -95,6 +89,16 @@ impl Tree {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
         let opener = handle.opener;
         self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
+    }
+
+    /// Whether a close of this open file can have anything to do.
+    pub fn writes(&self, handle: u64) -> bool {
+        self.handles.writes(handle)
+    }
+
+    /// The last descriptor of a file that cannot have been written to is closed.
+    pub fn close(&self, handle: u64) {
+        self.handles.close(handle);
     }
 
     /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but a list that
@@ -168,12 +172,7 @@ async fn apply_whole(file: &dyn Write, text: &str, place: &Place) -> Result<bool
 }
 
 /// A list: each complete line at once; the beginning of another is checked.
-async fn write_lines(
-    list: &dyn List,
-    place: &Place,
-    writing: &mut Writing,
-    staged: Staged,
-) -> Result<bool> {
+async fn write_lines(list: &dyn List, place: &Place, writing: &mut Writing, staged: Staged) -> Result<bool> {
     if staged.restarts {
         writing.named.clear();
     }

@@ -1,11 +1,12 @@
 //! Open files and directories.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
+use super::files::Opening;
 use super::inodes::Node;
 use super::listing::Listing;
 use super::writes::Writing;
@@ -17,10 +18,12 @@ pub struct Handle {
     pub node: Arc<Node>,
     /// The process that opened it.
     pub opener: u32,
+    /// It may be written to.
+    pub writes: bool,
     /// Writes come one after another, wherever they say they go.
     pub append: bool,
     /// The text as it was when reading began at its beginning.
-    pub text: Mutex<Option<Arc<str>>>,
+    pub text: Mutex<Option<String>>,
     /// What is written. The one lock held while a back-end answers: it makes the writes of one open file
     /// one after another (docs/decisions/0003-one-async-lock.md).
     pub writing: tokio::sync::Mutex<Writing>,
@@ -31,15 +34,15 @@ pub struct Handle {
 #[derive(Default)]
 pub struct Handles {
     next: AtomicU64,
-    files: Mutex<HashMap<u64, Arc<Handle>>>,
-    dirs: Mutex<HashMap<u64, Arc<Listing>>>,
+    files: Mutex<FxHashMap<u64, Arc<Handle>>>,
+    dirs: Mutex<FxHashMap<u64, Arc<Listing>>>,
 }
 
 impl Handles {
     /// Opens a file.
-    pub fn open(&self, node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> u64 {
+    pub fn open(&self, node: Arc<Node>, opener: u32, mode: Opening) -> u64 {
         let number = self.number();
-        self.files.lock().insert(number, Handle::new(node, opener, append, truncated));
+        self.files.lock().insert(number, Handle::new(node, opener, mode));
         number
     }
 
@@ -48,8 +51,14 @@ impl Handles {
         if let Some(handle) = self.files.lock().get(&number) {
             return Ok(handle.clone());
         }
-        let handle = Handle::new(node()?, 0, false, false);
+        // How it was opened is forgotten; that it may be written to does no harm.
+        let handle = Handle::new(node()?, 0, Opening { writes: true, ..Opening::default() });
         Ok(self.files.lock().entry(number).or_insert(handle).clone())
+    }
+
+    /// Whether an open file may be written to; one that is not known may.
+    pub fn writes(&self, number: u64) -> bool {
+        self.files.lock().get(&number).is_none_or(|handle| handle.writes)
     }
 
     /// Closes a file, if it is known.
@@ -84,8 +93,15 @@ impl Handles {
 }
 
 impl Handle {
-    fn new(node: Arc<Node>, opener: u32, append: bool, truncated: bool) -> Arc<Handle> {
-        let writing = tokio::sync::Mutex::new(Writing::new(truncated));
-        Arc::new(Handle { node, opener, append, text: Mutex::new(None), writing })
+    fn new(node: Arc<Node>, opener: u32, mode: Opening) -> Arc<Handle> {
+        let writing = tokio::sync::Mutex::new(Writing::new(mode.truncates));
+        Arc::new(Handle {
+            node,
+            opener,
+            writes: mode.writes,
+            append: mode.append,
+            text: Mutex::new(None),
+            writing,
+        })
     }
 }

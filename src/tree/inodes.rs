@@ -1,9 +1,10 @@
 //! Which node an inode number stands for, as long as the kernel remembers it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
 
 use super::place::{Known, Object, Place};
 use super::table::{Node as Is, Row};
@@ -17,13 +18,28 @@ pub struct Node {
     pub row: &'static Row,
     /// Derived from both.
     pub ino: u64,
+    /// The size that the kernel was last told of a directory, if it was.
+    told: AtomicU64,
 }
+
+const UNTOLD: u64 = u64::MAX;
 
 impl Node {
     /// The node of a row of an object.
     pub fn new(place: Place, row: &'static Row) -> Arc<Node> {
         let ino = place.ino(row);
-        Arc::new(Node { place, row, ino })
+        Arc::new(Node { place, row, ino, told: AtomicU64::new(UNTOLD) })
+    }
+
+    /// The kernel is told this size, and remembers it for a while.
+    pub fn tell(&self, size: u64) {
+        self.told.store(size, Ordering::Relaxed);
+    }
+
+    /// Whether the kernel may remember another size than this.
+    pub fn told_other(&self, size: Option<u64>) -> bool {
+        let told = self.told.load(Ordering::Relaxed);
+        told != UNTOLD && Some(told) != size
     }
 
     /// Its path from the root of the mount.
@@ -35,13 +51,13 @@ impl Node {
 /// The nodes that the kernel knows. Numbers are derived, so a lost entry is found again by its path;
 /// the counts only say when to forget, and nothing else rests on them.
 pub struct Inodes {
-    nodes: RwLock<HashMap<u64, (Arc<Node>, u64)>>,
+    nodes: RwLock<FxHashMap<u64, (Arc<Node>, u64)>>,
 }
 
 impl Inodes {
     /// Knows the root, for ever.
     pub fn new(root: Arc<Node>) -> Inodes {
-        Inodes { nodes: RwLock::new(HashMap::from([(root.ino, (root, u64::MAX / 2))])) }
+        Inodes { nodes: RwLock::new(FxHashMap::from_iter([(root.ino, (root, u64::MAX / 2))])) }
     }
 
     /// The node of this number.
@@ -54,10 +70,19 @@ impl Inodes {
 
     /// The kernel was told of a node once more. What is known of it now replaces what was.
     pub fn remember(&self, node: &Arc<Node>) {
+        self.remember_all(std::iter::once(node));
+    }
+
+    /// The same, of several at once.
+    pub fn remember_all<'a>(&self, told: impl Iterator<Item = &'a Arc<Node>>) {
         let mut nodes = self.nodes.write();
-        let entry = nodes.entry(node.ino).or_insert_with(|| (node.clone(), 0));
-        entry.0 = node.clone();
-        entry.1 = entry.1.saturating_add(1);
+        for node in told {
+            let entry = nodes.entry(node.ino).or_insert_with(|| (node.clone(), 0));
+            if !Arc::ptr_eq(&entry.0, node) {
+                entry.0 = node.clone();
+            }
+            entry.1 = entry.1.saturating_add(1);
+        }
     }
 
     /// The kernel has forgotten a node so many times.

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::inodes::Node;
 use super::place::Stat;
+use super::table::Edition;
 
 /// One name in a directory.
 pub struct Entry {
@@ -18,6 +21,7 @@ pub struct Entry {
 
 /// The names of a directory, by inode number.
 pub struct Listing {
+    ino: u64,
     entries: Vec<Entry>,
     /// The directory itself, and the one above: the entries before all others.
     pub dots: [(u64, &'static str); 2],
@@ -30,7 +34,7 @@ impl Listing {
     /// A listing of these entries.
     pub fn new(ino: u64, mut entries: Vec<Entry>) -> Listing {
         entries.sort_unstable_by_key(|entry| entry.node.ino);
-        Listing { entries, dots: [(ino, "."), (ino, "..")] }
+        Listing { ino, entries, dots: [(ino, "."), (ino, "..")] }
     }
 
     /// The dots after this offset, with the offset to go on from.
@@ -43,5 +47,23 @@ impl Listing {
     pub fn after(&self, offset: u64) -> &[Entry] {
         let from = self.entries.partition_point(|entry| entry.node.ino <= offset);
         &self.entries[from..]
+    }
+}
+
+/// The last large listing: while the list that it was made of is the same, so is the listing.
+#[derive(Default)]
+pub struct LastList(Mutex<Option<(Edition, Arc<Listing>)>>);
+
+impl LastList {
+    /// The listing of this directory, if it was made of this list.
+    pub fn get(&self, ino: u64, edition: &Edition) -> Option<Arc<Listing>> {
+        let last = self.0.lock();
+        let (of, listing) = last.as_ref()?;
+        (listing.ino == ino && Arc::ptr_eq(of, edition)).then(|| listing.clone())
+    }
+
+    /// Keeps a listing, and the list with it: no other can come to its address.
+    pub fn keep(&self, edition: Edition, listing: Arc<Listing>) {
+        *self.0.lock() = Some((edition, listing));
     }
 }

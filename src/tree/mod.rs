@@ -27,6 +27,7 @@ pub use crate::backend::{Error, Kind, Result};
 pub use files::Opening;
 use handles::Handles;
 use inodes::{Inodes, Node};
+use listing::LastList;
 use place::{Object, Place, Stat};
 use shared::Shared;
 use table::{Caller, Node as Is, Row};
@@ -41,6 +42,7 @@ pub struct Tree {
     /// The nodes that the kernel knows.
     pub inodes: Inodes,
     handles: Handles,
+    last_list: LastList,
 }
 
 /// The attributes of a node.
@@ -103,7 +105,12 @@ impl Tree {
     /// The tree of these endpoints.
     pub fn new(shared: Arc<Shared>) -> Tree {
         let root = Node::new(Place::root(&shared), nodes::root());
-        Tree { shared, inodes: Inodes::new(root), handles: Handles::default() }
+        Tree {
+            shared,
+            inodes: Inodes::new(root),
+            handles: Handles::default(),
+            last_list: LastList::default(),
+        }
     }
 
     /// The attributes of a node.
@@ -150,16 +157,6 @@ impl Tree {
         }
     }
 
-    /// The path that an operation was about, for its outcome.
-    pub fn path(&self, ino: u64, name: Option<&str>) -> String {
-        let dir = self.inodes.get(ino).map(|node| node.path()).unwrap_or_default();
-        match name {
-            Some(name) if dir.is_empty() => name.to_owned(),
-            Some(name) => format!("{dir}/{name}"),
-            None => dir,
-        }
-    }
-
     /// Size of a node, if it is there.
     async fn stat(&self, node: &Node, caller: &Caller) -> Result<Stat> {
         let text = match &node.row.node {
@@ -178,6 +175,9 @@ impl Tree {
         let kind = FileKind::of(node.row);
         // A staged volume becomes another object when it is moved to `volumes/`.
         let moves = matches!(node.place.object, Object::Staged(..));
+        if kind == FileKind::Dir {
+            node.tell(stat.size);
+        }
         Attributes {
             ino: node.ino,
             kind,
@@ -210,15 +210,25 @@ impl Tree {
                 }
                 _ => false,
             }),
-            // What a volume uses follows from its settings and its snapshots.
             (Object::Volume(..), "junction_path" | "config") => {
                 let mut stale = self.inodes.numbers(junction);
-                stale.push(place.ino(nodes::volume::row()));
+                stale.extend(self.moved(place));
                 stale
             }
-            (Object::Volume(..), _) => vec![place.ino(nodes::volume::row())],
+            (Object::Volume(..), _) => self.moved(place).into_iter().collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+impl Tree {
+    /// The directory of a volume, if the kernel remembers another size of it than it has now, as far as that is
+    /// known: what a volume uses follows from its settings and its snapshots.
+    fn moved(&self, place: &Place) -> Option<u64> {
+        let Object::Volume(endpoint, volume) = &place.object else { return None };
+        let node = self.inodes.get(place.ino(nodes::volume::row())).ok()?;
+        let size = endpoint.backend.known_volume(&volume.name).map(|volume| volume.size_used);
+        node.told_other(size).then_some(node.ino)
     }
 }
 

@@ -3,8 +3,10 @@
 //! Everything is derived from rows: lookup, readdir, getattr, open, read, write, mkdir, rmdir, `describe`.
 //! A value is one row; a kind of directory is one file in `nodes/`.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -51,7 +53,7 @@ pub enum File {
 }
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// User.
     pub uid: u32,
@@ -59,8 +61,15 @@ pub struct Caller {
     pub gid: u32,
     /// Process or thread; 0 if it cannot be seen from here.
     pub pid: u32,
-    /// Session of the process: one shell prompt, one cron job.
-    pub session: u32,
+    /// Finds the session of a process: asked for only where it matters, as most requests need none.
+    pub session_of: fn(u32) -> u32,
+}
+
+impl Caller {
+    /// The session of the process: one shell prompt, one cron job.
+    pub fn session(&self) -> u32 {
+        (self.session_of)(self.pid)
+    }
 }
 
 /// The work that is left of a change once everything that can be known has been checked.
@@ -111,7 +120,20 @@ pub struct Member {
     pub row: &'static Row,
     /// Its size and times.
     pub stat: Stat,
+    /// It was made, and not looked at since: nothing of it may be remembered.
+    pub unseen: bool,
 }
+
+/// The members of a collection: as they are, or how to make them of a list that may be the same as last time.
+pub enum Listed {
+    /// The members.
+    Members(Vec<Member>),
+    /// A list, and the members that are made of it.
+    Of(Edition, Box<dyn FnOnce() -> Result<Vec<Member>> + Send>),
+}
+
+/// A list at one address is the same list.
+pub type Edition = Arc<dyn Any + Send + Sync>;
 
 /// The objects of a collection.
 #[async_trait]
@@ -123,7 +145,7 @@ pub trait Members: Send + Sync {
     async fn find(&self, at: &Place, name: &str) -> Result<Member>;
 
     /// All members.
-    async fn list(&self, at: &Place) -> Result<Vec<Member>>;
+    async fn list(&self, at: &Place) -> Result<Listed>;
 
     /// mkdir.
     async fn make(&self, _at: &Place, name: &str) -> Result<Member> {

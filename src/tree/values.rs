@@ -124,7 +124,12 @@ pub fn show_time(time: SystemTime) -> String {
 
 /// The text of a file: one newline at the end; nothing for an empty value.
 pub fn line(value: &str) -> String {
-    if value.is_empty() { String::new() } else { format!("{value}\n") }
+    let mut text = String::with_capacity(value.len() + 1);
+    text.push_str(value);
+    if !value.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// What in `known` looks like `name`, for a hint.

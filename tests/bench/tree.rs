@@ -13,7 +13,7 @@ use criterion::{BatchSize, Criterion};
 use filerfs::tree::table::Caller;
 use filerfs::tree::{Opening, ROOT, Tree};
 
-const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, session: 1 };
+const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, session_of: |_| 1 };
 
 /// What memory answers never waits, or it would cost a thread switch on the mount.
 fn at_once<T>(work: impl Future<Output = T>) -> T {

@@ -1,14 +1,16 @@
 //! A back-end that keeps every call, and can be slow or refuse.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 /// Counts calls: reads by number, changes by what they asked for.
 pub struct Counting {
@@ -19,8 +21,22 @@ pub struct Counting {
     pub delay: Mutex<Duration>,
     /// What the next calls are refused with, reads and changes alike.
     pub refusal: Mutex<Option<Kind>>,
+    /// What the next calls meet, one each.
+    pub faults: Mutex<VecDeque<Fault>>,
     /// Called before each change, with the back-end beneath: to look at it at that instant.
     pub watch: Mutex<Option<Watch>>,
+}
+
+/// What a call meets.
+pub enum Fault {
+    /// It is not made.
+    Refuse(Error),
+    /// It is made, and its answer is lost.
+    Lose(Error),
+    /// It is made when there is a permit.
+    Wait(Arc<Semaphore>),
+    /// It is made, and answered when there is a permit.
+    Answer(Arc<Semaphore>),
 }
 
 /// Looks at the calls as they come.
@@ -34,6 +50,7 @@ impl Counting {
             changes: Mutex::default(),
             delay: Mutex::default(),
             refusal: Mutex::default(),
+            faults: Mutex::default(),
             watch: Mutex::default(),
         })
     }
@@ -53,27 +70,41 @@ impl Counting {
         &self.inner
     }
 
-    async fn read(&self, call: String) -> Result<()> {
+    async fn read<T>(&self, call: String, made: impl Future<Output = Result<T>>) -> Result<T> {
         self.reads.lock().push(call);
-        self.behave().await
+        self.behave(made).await
     }
 
-    async fn change(&self, call: String) -> Result<()> {
+    async fn change<T>(&self, call: String, made: impl Future<Output = Result<T>>) -> Result<T> {
         if let Some(watch) = &mut *self.watch.lock() {
             watch(&call);
         }
         self.changes.lock().push(call);
-        self.behave().await
+        self.behave(made).await
     }
 
-    async fn behave(&self) -> Result<()> {
+    async fn behave<T>(&self, made: impl Future<Output = Result<T>>) -> Result<T> {
         let delay = *self.delay.lock();
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        match *self.refusal.lock() {
-            Some(kind) => Err(Error::new(kind, "refused by the test")),
-            None => Ok(()),
+        if let Some(kind) = *self.refusal.lock() {
+            return Err(Error::new(kind, "refused by the test"));
+        }
+        let fault = self.faults.lock().pop_front();
+        match fault {
+            Some(Fault::Refuse(error)) => Err(error),
+            Some(Fault::Lose(error)) => made.await.and(Err(error)),
+            Some(Fault::Wait(until)) => {
+                let _permit = until.acquire().await;
+                made.await
+            }
+            Some(Fault::Answer(until)) => {
+                let answer = made.await;
+                let _permit = until.acquire().await;
+                answer
+            }
+            None => made.await,
         }
     }
 }
@@ -88,33 +119,48 @@ impl StorageBackend for Counting {
         self.inner.health()
     }
 
+    fn calls(&self) -> Vec<CallCount> {
+        self.inner.calls()
+    }
+
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.inner.known_volume(volume)
+    }
+
     fn refresh(&self) {
         self.inner.refresh();
     }
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
-        self.read("volumes()".into()).await?;
-        self.inner.volumes().await
+    async fn identify(&self) -> Result<String> {
+        self.inner.identify().await
+    }
+
+    async fn volumes(&self) -> Result<Volumes> {
+        self.read("volumes()".into(), self.inner.volumes()).await
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
-        self.read(format!("get_volume({volume})")).await?;
-        self.inner.get_volume(volume).await
+        self.read(format!("get_volume({volume})"), self.inner.get_volume(volume)).await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
-        self.change(format!("create_volume({volume}, {})", set(&new.settings))).await?;
-        self.inner.create_volume(volume, new).await
+        self.change(
+            format!("create_volume({volume}, {})", set(&new.settings)),
+            self.inner.create_volume(volume, new),
+        )
+        .await
     }
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
-        self.change(format!("restrict_volume({volume})")).await?;
-        self.inner.restrict_volume(volume).await
+        self.change(format!("restrict_volume({volume})"), self.inner.restrict_volume(volume)).await
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        self.change(format!("patch_volume({volume}, {})", set(settings))).await?;
-        self.inner.patch_volume(volume, settings).await
+        self.change(
+            format!("patch_volume({volume}, {})", set(settings)),
+            self.inner.patch_volume(volume, settings),
+        )
+        .await
     }
 
     async fn clone_volume(
@@ -123,9 +169,12 @@ impl StorageBackend for Counting {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
-        self.change(format!("clone_volume({new}, {volume}, {snapshot}, {})", set(settings))).await?;
-        self.inner.clone_volume(new, volume, snapshot, settings).await
+    ) -> Result<()> {
+        self.change(
+            format!("clone_volume({new}, {volume}, {snapshot}, {})", set(settings)),
+            self.inner.clone_volume(new, volume, snapshot, settings),
+        )
+        .await
     }
 
     async fn rollback_volume(
@@ -134,28 +183,40 @@ impl StorageBackend for Counting {
         snapshot: &SnapshotName,
         newer: Newer,
     ) -> Result<()> {
-        self.change(format!("rollback_volume({volume}, {snapshot}, {newer:?})")).await?;
-        self.inner.rollback_volume(volume, snapshot, newer).await
+        self.change(
+            format!("rollback_volume({volume}, {snapshot}, {newer:?})"),
+            self.inner.rollback_volume(volume, snapshot, newer),
+        )
+        .await
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
-        self.read(format!("get_snapshots({volume})")).await?;
-        self.inner.get_snapshots(volume).await
+        self.read(format!("get_snapshots({volume})"), self.inner.get_snapshots(volume)).await
     }
 
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
-        self.read(format!("get_snapshot({volume}, {snapshot})")).await?;
-        self.inner.get_snapshot(volume, snapshot).await
+        self.read(format!("get_snapshot({volume}, {snapshot})"), self.inner.get_snapshot(volume, snapshot))
+            .await
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
-        self.change(format!("create_snapshot({volume}, {snapshot})")).await?;
-        self.inner.create_snapshot(volume, snapshot).await
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        self.change(
+            format!("create_snapshot({volume}, {snapshot})"),
+            self.inner.create_snapshot(volume, snapshot),
+        )
+        .await
     }
 
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
-        self.change(format!("delete_snapshot({volume}, {snapshot})")).await?;
-        self.inner.delete_snapshot(volume, snapshot).await
+        self.change(
+            format!("delete_snapshot({volume}, {snapshot})"),
+            self.inner.delete_snapshot(volume, snapshot),
+        )
+        .await
     }
 
     async fn rename_snapshot(
@@ -164,65 +225,84 @@ impl StorageBackend for Counting {
         from: &SnapshotName,
         to: &SnapshotName,
     ) -> Result<()> {
-        self.change(format!("rename_snapshot({volume}, {from}, {to})")).await?;
-        self.inner.rename_snapshot(volume, from, to).await
+        self.change(
+            format!("rename_snapshot({volume}, {from}, {to})"),
+            self.inner.rename_snapshot(volume, from, to),
+        )
+        .await
     }
 
     async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
-        self.read(format!("locks({volume})")).await?;
-        self.inner.locks(volume).await
+        self.read(format!("locks({volume})"), self.inner.locks(volume)).await
     }
 
     async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.change(format!("create_lock({volume}, {host})")).await?;
-        self.inner.create_lock(volume, host).await
+        self.change(format!("create_lock({volume}, {host})"), self.inner.create_lock(volume, host)).await
     }
 
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.change(format!("remove_lock({volume}, {host})")).await?;
-        self.inner.remove_lock(volume, host).await
+        self.change(format!("remove_lock({volume}, {host})"), self.inner.remove_lock(volume, host)).await
+    }
+
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.read(format!("nfs_locks({volume})"), self.inner.nfs_locks(volume)).await
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
+        self.change(
+            format!("break_nfs_locks({volume}, {client})"),
+            self.inner.break_nfs_locks(volume, client),
+        )
+        .await
     }
 
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
-        self.read("policies()".into()).await?;
-        self.inner.policies().await
+        self.read("policies()".into(), self.inner.policies()).await
     }
 
     async fn get_policy(&self, policy: &PolicyName) -> Result<Arc<Policy>> {
-        self.read(format!("get_policy({policy})")).await?;
-        self.inner.get_policy(policy).await
+        self.read(format!("get_policy({policy})"), self.inner.get_policy(policy)).await
     }
 
     async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
-        self.change(format!("create_policy({policy})")).await?;
-        self.inner.create_policy(policy, rules).await
+        self.change(format!("create_policy({policy})"), self.inner.create_policy(policy, rules)).await
     }
 
     async fn remove_policy(&self, policy: &PolicyName) -> Result<()> {
-        self.change(format!("remove_policy({policy})")).await?;
-        self.inner.remove_policy(policy).await
+        self.change(format!("remove_policy({policy})"), self.inner.remove_policy(policy)).await
     }
 
     async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
-        self.change(format!("set_policy({volume}, {policy})")).await?;
-        self.inner.set_policy(volume, policy).await
+        self.change(format!("set_policy({volume}, {policy})"), self.inner.set_policy(volume, policy)).await
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.change(format!("ensure_policy_rule_present({policy}, {rule})")).await?;
-        self.inner.ensure_policy_rule_present(policy, rule).await
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.change(
+            format!("ensure_policy_rules_present({policy}, {})", listed(rules)),
+            self.inner.ensure_policy_rules_present(policy, rules),
+        )
+        .await
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.change(format!("ensure_policy_rule_absent({policy}, {rule})")).await?;
-        self.inner.ensure_policy_rule_absent(policy, rule).await
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.change(
+            format!("ensure_policy_rules_absent({policy}, {})", listed(rules)),
+            self.inner.ensure_policy_rules_absent(policy, rules),
+        )
+        .await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
-        let rules: Vec<_> = order.iter().map(Rule::as_str).collect();
-        self.change(format!("order_policy_rules({policy}, {})", rules.join(" "))).await?;
-        self.inner.order_policy_rules(policy, order).await
+        self.change(
+            format!("order_policy_rules({policy}, {})", listed(order)),
+            self.inner.order_policy_rules(policy, order),
+        )
+        .await
     }
+}
+
+fn listed(rules: &[Rule]) -> String {
+    rules.iter().map(Rule::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings that are set, as `name=value`.

@@ -36,7 +36,7 @@ pub const SMALL: &str = r#"{
 }"#;
 
 /// Root, in a session of its own.
-pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, session: 1 };
+pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, session_of: |_| 1 };
 
 /// A memory back-end with this content.
 pub fn memory(content: &str) -> Memory {

@@ -1,27 +1,15 @@
-//! What the rules start from: back-ends, names, objects, and how a refusal looks.
+//! What the rules start from: names, objects, and how a refusal looks.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use filerfs::backend::{
-    HostName, Kind, NewVolume, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend,
-    Volume, VolumeName,
+    HostName, Kind, NewVolume, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, Volume, VolumeName,
 };
-use filerfs::backends::memory::Memory;
-use filerfs::registry::{MemoryRegistry, Registered};
 
-/// The back-end that a rule is checked on.
-pub type Backend = Arc<dyn StorageBackend>;
+pub use crate::stacks::*;
 
 pub const GIB: u64 = 1 << 30;
-
-pub fn memory() -> Backend {
-    Arc::new(Memory::new())
-}
-
-pub fn registered() -> Backend {
-    Arc::new(Registered::new("contract", memory(), Arc::new(MemoryRegistry::default())))
-}
 
 pub fn vol(name: &str) -> VolumeName {
     VolumeName::new(name).unwrap()
@@ -71,9 +59,28 @@ pub async fn volume(b: &Backend, name: &str) -> Arc<Volume> {
 pub async fn snapshots(b: &Backend, volume: &str, names: &[&str]) -> Vec<Arc<Snapshot>> {
     let mut made = Vec::new();
     for name in names {
-        made.push(b.create_snapshot(&vol(volume), &snap(name)).await.unwrap());
+        made.push(snapshot(b, volume, name).await.unwrap());
     }
     made
+}
+
+/// A snapshot of this volume, as it is found afterwards.
+pub async fn snapshot(b: &Backend, volume: &str, name: &str) -> Result<Arc<Snapshot>> {
+    let told = b.create_snapshot(&vol(volume), &snap(name)).await?;
+    let found = b.get_snapshot(&vol(volume), &snap(name)).await?;
+    assert!(told.is_none_or(|told| told.identity == found.identity && told.name == found.name));
+    Ok(found)
+}
+
+/// A clone of a snapshot, as it is found afterwards.
+pub async fn clone(
+    b: &Backend,
+    new: &str,
+    (volume, snapshot): (&str, &str),
+    settings: &Settings,
+) -> Arc<Volume> {
+    b.clone_volume(&vol(new), &vol(volume), &snap(snapshot), settings).await.unwrap();
+    found(b, new).await
 }
 
 /// A policy with these rules.
@@ -85,8 +92,29 @@ pub async fn found(b: &Backend, name: &str) -> Arc<Volume> {
     b.get_volume(&vol(name)).await.unwrap()
 }
 
+pub async fn all_volumes(b: &Backend) -> Vec<Arc<Volume>> {
+    b.volumes().await.unwrap().to_vec()
+}
+
 pub async fn listed(b: &Backend) -> Vec<String> {
-    b.volumes().await.unwrap().iter().map(|volume| volume.name.to_string()).collect()
+    all_volumes(b).await.iter().map(|volume| volume.name.to_string()).collect()
+}
+
+/// The policies, but for `default`: a filer may have it from the start.
+pub async fn listed_policies(b: &Backend) -> Vec<String> {
+    let all = b.policies().await.unwrap().into_iter().map(|policy| policy.name.to_string());
+    all.filter(|name| name != "default").collect()
+}
+
+/// What the settings are after a patch: what it names, the rest as before; and, as they are `now`, those that
+/// may follow. A reserve may be taken out of the size, and how far a volume may grow depend on its size.
+pub fn patched(before: &Settings, patch: &Settings, now: &Settings) -> Settings {
+    let follow = Settings {
+        size_total: now.size_total.filter(|_| patch.percentage_snapshot_reserve.is_some()),
+        max_autosize: now.max_autosize.filter(|_| patch.size_total.is_some() && patch.max_autosize.is_none()),
+        ..Settings::default()
+    };
+    before.clone().overlaid(patch).overlaid(&follow)
 }
 
 pub async fn listed_snapshots(b: &Backend, volume: &str) -> Vec<String> {

@@ -12,11 +12,13 @@ mod load;
 mod locks;
 mod marks;
 mod memory;
+mod nfs_locks;
 mod policies;
 mod registered;
 mod rollbacks;
 mod rules;
 mod snapshots;
+mod stacks;
 mod volumes;
 
 /// Runs the rules on a back-end: a name, and an expression that makes one, fresh and empty.
@@ -47,7 +49,7 @@ macro_rules! all_rules {
                 a_missing_volume_is_not_found_by_any_operation
                 a_restricted_volume_is_neither_listed_nor_found
                 a_recreated_volume_is_another_one
-                a_restricted_volume_leaves_its_junction_path_and_policy
+                a_restricted_volume_leaves_its_junction_path
                 an_unknown_aggregate_is_refused
                 an_unknown_policy_of_a_new_volume_is_refused
                 two_volumes_cannot_have_one_junction_path
@@ -67,6 +69,7 @@ macro_rules! all_rules {
                 a_deleted_snapshot_is_neither_listed_nor_found
                 a_recreated_snapshot_is_another_one
                 snapshots_of_two_volumes_are_apart
+                a_snapshot_keeps_its_identity_through_changes
                 a_renamed_snapshot_is_the_same_one
                 a_rename_onto_another_snapshot_is_refused
                 the_source_of_a_rename_is_checked_before_the_target
@@ -80,7 +83,7 @@ macro_rules! all_rules {
             }
             clones {
                 a_clone_is_a_volume_of_its_own
-                a_clone_is_as_its_source_was_but_not_mounted
+                a_clone_is_as_its_source_was_but_not_mounted_there
                 settings_of_a_clone_take_the_place_of_the_source_s
                 the_source_of_a_clone_is_checked_before_the_target
                 a_clone_does_not_replace_a_volume
@@ -108,6 +111,7 @@ macro_rules! all_rules {
                 a_missing_policy_is_not_found_by_any_operation
                 a_removed_policy_is_neither_listed_nor_found
                 a_recreated_policy_is_another_one
+                a_policy_keeps_its_identity_through_changes
                 a_policy_put_in_force_is_shown_by_its_volume
                 an_unknown_policy_cannot_be_put_in_force
                 the_volume_is_checked_before_the_policy
@@ -121,12 +125,15 @@ macro_rules! all_rules {
                 a_rule_that_is_present_stays_as_it_is
                 a_rule_is_removed_by_any_spelling
                 a_rule_that_is_absent_stays_so
+                several_rules_are_added_and_removed_at_once
                 a_policy_stays_when_its_last_rule_goes
                 rules_are_put_in_order
                 rules_not_named_keep_their_order_at_the_end
+                rules_are_put_in_order_after_others_were_removed
                 an_order_adds_nothing_and_removes_nothing
                 rules_of_two_policies_are_apart
                 rules_of_a_missing_policy_are_refused
+                rules_can_be_removed_while_they_are_put_in_order
                 concurrent_rules_are_all_kept_once
             }
             locks {
@@ -142,6 +149,13 @@ macro_rules! all_rules {
                 a_lock_is_not_cloned
                 a_lock_survives_changes_of_its_volume
                 of_hosts_that_take_one_lock_exactly_one_wins
+            }
+            nfs_locks {
+                clients_that_hold_locks_are_told_each_once
+                all_locks_of_one_client_are_broken_and_no_others
+                to_break_what_nobody_holds_is_no_failure
+                nfs_locks_of_two_volumes_are_apart
+                nfs_locks_of_a_missing_volume_are_refused
             }
             marks {
                 a_new_volume_is_not_protected
@@ -159,6 +173,9 @@ macro_rules! all_rules {
 }
 
 contract! {
-    on_memory: crate::given::memory();
-    on_registered_memory: crate::given::registered();
+    on_memory: crate::stacks::memory();
+    on_registered_memory: crate::stacks::registered();
+    on_cached_memory: crate::stacks::cached();
+    on_zapi: crate::stacks::zapi();
+    on_cached_zapi: crate::stacks::zapi_cached();
 }

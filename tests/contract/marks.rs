@@ -16,7 +16,7 @@ fn comment(text: &str) -> Settings {
 async fn lacks(b: &Backend, mark: Settings) {
     volume(b, "v").await;
     snapshots(b, "v", &["s"]).await;
-    let before = b.volumes().await.unwrap();
+    let before = all_volumes(b).await;
     let with = |settings: Settings| settings.overlaid(&mark);
     refused(Kind::Unsupported, b.patch_volume(&vol("v"), &mark).await);
     refused(Kind::Unsupported, b.patch_volume(&vol("v"), &with(only_size(9 * GIB))).await);
@@ -24,7 +24,7 @@ async fn lacks(b: &Backend, mark: Settings) {
     let mut new = plain("w");
     new.settings = with(new.settings);
     refused(Kind::Unsupported, b.create_volume(&vol("w"), &new).await);
-    assert_eq!(b.volumes().await.unwrap(), before);
+    assert_eq!(all_volumes(b).await, before);
 }
 
 /// The back-end, if it keeps the protect mark.
@@ -48,7 +48,7 @@ async fn keeping_comments(b: Backend) -> Option<Backend> {
 }
 
 async fn lacks_shown(b: &Backend, shown: impl Fn(&Settings) -> bool) {
-    for volume in b.volumes().await.unwrap() {
+    for volume in all_volumes(b).await {
         assert!(!shown(&volume.settings), "{volume:?} shows what the back-end lacks");
     }
 }
@@ -83,7 +83,7 @@ pub async fn protection_is_set_at_creation(b: Backend) {
     let made = b.create_volume(&vol("v"), &new).await.unwrap();
     assert_eq!(made.settings.protect, Some(true));
     snapshots(&b, "v", &["s"]).await;
-    let clone = b.clone_volume(&vol("c"), &vol("v"), &snap("s"), &protect(true)).await.unwrap();
+    let clone = clone(&b, "c", ("v", "s"), &protect(true)).await;
     assert_eq!(clone.settings.protect, Some(true));
     assert!(is_protected(&b, "v").await && is_protected(&b, "c").await);
 }
@@ -125,7 +125,8 @@ pub async fn protection_is_patched_with_the_rest_or_not_at_all(b: Backend) {
 pub async fn a_comment_is_kept_as_written(b: Backend) {
     let Some(b) = keeping_comments(b).await else { return };
     assert_eq!(volume(&b, "v").await.settings.comment.as_deref(), Some(""));
-    for text in ["x", "two words", "grüße 日本", "\"quoted\" <tag> & 100%", "-starts", ""] {
+    for text in ["x", "two words", "grüße 日本", "\"quoted\" <tag> & 100%", "-starts", " between blanks ", ""]
+    {
         let before = found(&b, "v").await;
         b.patch_volume(&vol("v"), &comment(text)).await.unwrap();
         assert_eq!(found(&b, "v").await.settings, before.settings.clone().overlaid(&comment(text)));
@@ -154,7 +155,7 @@ pub async fn a_listing_shows_the_marks_that_a_record_shows(b: Backend) {
     b.patch_volume(&vol("v"), &protect(true)).await.unwrap();
     b.patch_volume(&vol("w"), &protect(true)).await.unwrap();
     b.patch_volume(&vol("w"), &protect(false)).await.unwrap();
-    let listed = b.volumes().await.unwrap();
+    let listed = all_volumes(&b).await;
     let protected: Vec<_> = listed.iter().map(|volume| volume.settings.protect.unwrap_or(false)).collect();
     assert_eq!(protected, [false, true, false]);
     for volume in listed {

@@ -54,7 +54,7 @@ async fn a_number_that_could_not_be_written_back_is_refused() {
         let new = NewVolume { settings: bad, aggregate_name: None };
         refused(Kind::OutOfRange, b.create_volume(&vol("w"), &new).await);
     }
-    assert_eq!(b.volumes().await.unwrap(), [before]);
+    assert_eq!(all_volumes(&b).await, [before]);
     assert!(made.size_used > 0);
 }
 
@@ -74,12 +74,37 @@ async fn names_of_all_kinds_follow_the_grammar_of_volumes() {
 }
 
 #[tokio::test]
-async fn the_name_of_a_restricted_volume_is_free() {
+async fn volumes_of_all_names_are_listed_in_the_order_of_bytes() {
     let b = memory();
+    for name in ["a_b", "a.b", "n1:/a", "a-b", "a/b", "B"] {
+        volume(&b, name).await;
+    }
+    assert_eq!(listed(&b).await, ["B", "a-b", "a.b", "a/b", "a_b", "n1:/a"]);
+}
+
+#[tokio::test]
+async fn a_restricted_volume_leaves_its_name_and_policy() {
+    let b = memory();
+    policy(&b, "p", &[]).await;
     volume(&b, "v").await;
+    b.set_policy(&vol("v"), &pol("p")).await.unwrap();
     b.restrict_volume(&vol("v")).await.unwrap();
+    b.remove_policy(&pol("p")).await.unwrap();
     volume(&b, "v").await;
     assert_eq!(listed(&b).await, ["v"]);
+}
+
+/// What a clone is not told to be mounted at, it is not mounted at; and no setting follows from another.
+#[tokio::test]
+async fn nothing_is_set_that_was_not_asked_for() {
+    let b = memory();
+    let before = volume(&b, "v").await;
+    snapshots(&b, "v", &["s"]).await;
+    let clone = clone(&b, "c", ("v", "s"), &Settings::default()).await;
+    assert_eq!(clone.settings, before.settings.clone().overlaid(&only_junction("")));
+    let patch = Settings { percentage_snapshot_reserve: Some(7), ..only_size(3 * GIB) };
+    b.patch_volume(&vol("v"), &patch).await.unwrap();
+    assert_eq!(found(&b, "v").await.settings, before.settings.clone().overlaid(&patch));
 }
 
 #[tokio::test]
@@ -87,10 +112,10 @@ async fn a_clone_does_not_depend_on_its_source() {
     let b = memory();
     volume(&b, "v").await;
     snapshots(&b, "v", &["s"]).await;
-    let clone = b.clone_volume(&vol("c"), &vol("v"), &snap("s"), &Settings::default()).await.unwrap();
+    let clone = clone(&b, "c", ("v", "s"), &Settings::default()).await;
     b.delete_snapshot(&vol("v"), &snap("s")).await.unwrap();
     b.restrict_volume(&vol("v")).await.unwrap();
-    assert_eq!(b.volumes().await.unwrap(), [clone]);
+    assert_eq!(all_volumes(&b).await, [clone]);
 }
 
 #[tokio::test]
@@ -119,7 +144,7 @@ async fn sizes_stay_in_range_whatever_the_settings() {
         snapshots(&b, "v", &["s", "t"]).await;
         b.rollback_volume(&vol("v"), &snap("s"), Newer::Discard).await.unwrap();
         b.clone_volume(&vol("c"), &vol("v"), &snap("s"), &numbers(MOST)).await.unwrap();
-        for volume in b.volumes().await.unwrap() {
+        for volume in all_volumes(&b).await {
             assert!(volume.size_used <= MOST);
             assert!(volume.percentage_snapshot_reserve_used.unwrap() <= MOST);
         }

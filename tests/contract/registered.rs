@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use filerfs::backend::{Kind, Settings, StorageBackend};
+use filerfs::backend::{Kind, Settings};
 use filerfs::backends::memory::{Generate, Memory};
 use filerfs::registry::{MemoryRegistry, Registered, Registry, Subject};
 
@@ -15,7 +15,7 @@ fn protected() -> Settings {
 #[tokio::test]
 async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     let storage = memory();
-    let b: Backend = Arc::new(Registered::new("e", storage.clone(), Arc::new(MemoryRegistry::default())));
+    let b = Backend::of(Registered::new("e", storage.storage.clone(), Arc::new(MemoryRegistry::default())));
     volume(&b, "v").await;
     b.create_lock(&vol("v"), &host("a")).await.unwrap();
     b.patch_volume(&vol("v"), &protected()).await.unwrap();
@@ -24,7 +24,7 @@ async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     volume(&storage, "v").await;
     assert_eq!(b.locks(&vol("v")).await.unwrap(), None);
     assert_ne!(found(&b, "v").await.settings.protect, Some(true));
-    assert_ne!(b.volumes().await.unwrap()[0].settings.protect, Some(true));
+    assert_ne!(all_volumes(&b).await[0].settings.protect, Some(true));
     b.create_lock(&vol("v"), &host("b")).await.unwrap();
 }
 
@@ -33,15 +33,15 @@ async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
 async fn endpoints_that_share_a_registry_are_apart() {
     let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
     let filer = || Arc::new(Memory::with(Generate { volumes: 1, snapshots: 0 }.content()).unwrap());
-    let one: Backend = Arc::new(Registered::new("one", filer(), registry.clone()));
-    let two: Backend = Arc::new(Registered::new("two", filer(), registry));
+    let one = Backend::of(Registered::new("one", filer(), registry.clone()));
+    let two = Backend::of(Registered::new("two", filer(), registry));
     let v = vol("vol00001");
     assert_eq!(one.get_volume(&v).await.unwrap().identity, two.get_volume(&v).await.unwrap().identity);
     one.create_lock(&v, &host("a")).await.unwrap();
     one.patch_volume(&v, &protected()).await.unwrap();
     assert_eq!(two.locks(&v).await.unwrap(), None);
     assert_ne!(two.get_volume(&v).await.unwrap().settings.protect, Some(true));
-    assert_ne!(two.volumes().await.unwrap()[0].settings.protect, Some(true));
+    assert_ne!(all_volumes(&two).await[0].settings.protect, Some(true));
     two.create_lock(&v, &host("b")).await.unwrap();
     two.remove_lock(&v, &host("b")).await.unwrap();
     assert_eq!(one.locks(&v).await.unwrap(), Some(host("a")));
@@ -50,7 +50,7 @@ async fn endpoints_that_share_a_registry_are_apart() {
 #[tokio::test]
 async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
     let registry = Arc::new(MemoryRegistry::default());
-    let b: Backend = Arc::new(Registered::new("e", memory(), registry.clone()));
+    let b = Backend::of(Registered::new("e", memory().storage, registry.clone()));
     let of = Subject { endpoint: "e".into(), volume: volume(&b, "v").await.identity };
     b.create_lock(&vol("v"), &host("a")).await.unwrap();
     b.patch_volume(&vol("v"), &protected()).await.unwrap();
@@ -65,7 +65,7 @@ async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
 #[tokio::test]
 async fn only_what_the_storage_lacks_is_kept_in_the_registry() {
     let storage = memory();
-    let b = Registered::new("e", storage.clone(), Arc::new(MemoryRegistry::default()));
+    let b = Backend::of(Registered::new("e", storage.storage.clone(), Arc::new(MemoryRegistry::default())));
     let settings = Settings { comment: Some("text".into()), ..protected() };
     b.create_volume(&vol("v"), &plain("v")).await.unwrap();
     b.patch_volume(&vol("v"), &settings).await.unwrap();

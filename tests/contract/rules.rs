@@ -5,11 +5,11 @@ use filerfs::backend::Kind;
 use crate::given::*;
 
 async fn present(b: &Backend, policy: &str, text: &str) {
-    b.ensure_policy_rule_present(&pol(policy), &rules(&[text])[0]).await.unwrap();
+    b.ensure_policy_rules_present(&pol(policy), &rules(&[text])).await.unwrap();
 }
 
 async fn absent(b: &Backend, policy: &str, text: &str) {
-    b.ensure_policy_rule_absent(&pol(policy), &rules(&[text])[0]).await.unwrap();
+    b.ensure_policy_rules_absent(&pol(policy), &rules(&[text])).await.unwrap();
 }
 
 pub async fn rules_are_kept_in_order_and_as_given(b: Backend) {
@@ -78,6 +78,19 @@ pub async fn a_rule_that_is_absent_stays_so(b: Backend) {
     }
 }
 
+pub async fn several_rules_are_added_and_removed_at_once(b: Backend) {
+    policy(&b, "p", &["10.0.0.5", "10.0.0.6"]).await;
+    let new = rules(&["10.0.0.9", "10.0.0.6/32", "10.0.0.1", "10.0.0.9/32"]);
+    b.ensure_policy_rules_present(&pol("p"), &new).await.unwrap();
+    assert_eq!(kept_rules(&b, "p").await, ["10.0.0.5", "10.0.0.6", "10.0.0.9", "10.0.0.1"]);
+    let gone = rules(&["10.0.0.1/32", "10.0.0.7", "10.0.0.5", "10.0.0.1"]);
+    b.ensure_policy_rules_absent(&pol("p"), &gone).await.unwrap();
+    assert_eq!(kept_rules(&b, "p").await, ["10.0.0.6", "10.0.0.9"]);
+    b.ensure_policy_rules_present(&pol("p"), &[]).await.unwrap();
+    b.ensure_policy_rules_absent(&pol("p"), &[]).await.unwrap();
+    assert_eq!(kept_rules(&b, "p").await, ["10.0.0.6", "10.0.0.9"]);
+}
+
 pub async fn a_policy_stays_when_its_last_rule_goes(b: Backend) {
     policy(&b, "p", &["10.0.0.1"]).await;
     let identity = b.get_policy(&pol("p")).await.unwrap().identity;
@@ -100,6 +113,18 @@ pub async fn rules_not_named_keep_their_order_at_the_end(b: Backend) {
     assert_eq!(kept_rules(&b, "p").await, ["10.0.0.4", "10.0.0.2", "10.0.0.1", "10.0.0.3"]);
 }
 
+/// Some filers number rules, and leave gaps where one was.
+pub async fn rules_are_put_in_order_after_others_were_removed(b: Backend) {
+    let all: Vec<_> = (1..=7).map(|i| format!("10.0.0.{i}")).collect();
+    policy(&b, "p", &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    b.ensure_policy_rules_absent(&pol("p"), &rules(&["10.0.0.2", "10.0.0.4", "10.0.0.5"])).await.unwrap();
+    for order in [["7", "6", "3", "1"], ["3", "7", "1", "6"], ["6", "1", "7", "3"]] {
+        let order = order.map(|i| format!("10.0.0.{i}"));
+        b.order_policy_rules(&pol("p"), &rules(&order.each_ref().map(String::as_str))).await.unwrap();
+        assert_eq!(kept_rules(&b, "p").await, order);
+    }
+}
+
 pub async fn an_order_adds_nothing_and_removes_nothing(b: Backend) {
     policy(&b, "p", &["10.0.0.1", "10.0.0.2"]).await;
     b.order_policy_rules(&pol("p"), &rules(&["10.0.0.7", "10.0.0.2", "10.0.0.2"])).await.unwrap();
@@ -120,10 +145,36 @@ pub async fn rules_of_two_policies_are_apart(b: Backend) {
 
 pub async fn rules_of_a_missing_policy_are_refused(b: Backend) {
     let (p, r) = (pol("missing"), rules(&["10.0.0.1"]));
-    refused(Kind::NotFound, b.ensure_policy_rule_present(&p, &r[0]).await);
-    refused(Kind::NotFound, b.ensure_policy_rule_absent(&p, &r[0]).await);
+    refused(Kind::NotFound, b.ensure_policy_rules_present(&p, &r).await);
+    refused(Kind::NotFound, b.ensure_policy_rules_absent(&p, &r).await);
     refused(Kind::NotFound, b.order_policy_rules(&p, &r).await);
-    assert!(b.policies().await.unwrap().is_empty());
+    for none in [&r[..0], &rules(&["10.0.0.2"])] {
+        refused(Kind::NotFound, b.ensure_policy_rules_present(&p, none).await);
+        refused(Kind::NotFound, b.ensure_policy_rules_absent(&p, none).await);
+        refused(Kind::NotFound, b.order_policy_rules(&p, none).await);
+    }
+    assert!(listed_policies(&b).await.is_empty());
+}
+
+/// What is removed while others are put in order is gone, and no other with it.
+pub async fn rules_can_be_removed_while_they_are_put_in_order(b: Backend) {
+    let all: Vec<_> = (0..16).map(|i| format!("10.0.0.{i}")).collect();
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    policy(&b, "p", &all).await;
+    at_once(&b, |b, i| {
+        let order: Vec<_> = (0..16).map(|j| format!("10.0.0.{}", (j * 3 + i) % 16)).collect();
+        async move {
+            let order: Vec<_> = order.iter().map(String::as_str).collect();
+            b.order_policy_rules(&pol("p"), &rules(&order)).await.unwrap();
+            absent(&b, "p", &format!("10.0.0.{i}")).await;
+        }
+    })
+    .await;
+    let mut kept = kept_rules(&b, "p").await;
+    kept.sort();
+    let mut due = all[8..].to_vec();
+    due.sort();
+    assert_eq!(kept, due);
 }
 
 pub async fn concurrent_rules_are_all_kept_once(b: Backend) {

@@ -9,7 +9,7 @@ use crate::given::*;
 pub async fn a_created_snapshot_is_answered_listed_and_found(b: Backend) {
     volume(&b, "v").await;
     let from = SystemTime::now();
-    let made = b.create_snapshot(&vol("v"), &snap("s")).await.unwrap();
+    let made = snapshot(&b, "v", "s").await.unwrap();
     assert_eq!(made.name, snap("s"));
     assert!(since(from, made.creation_time));
     assert!(made.size_kbytes.is_some());
@@ -81,6 +81,22 @@ pub async fn snapshots_of_two_volumes_are_apart(b: Backend) {
     assert_ne!(mine[0].identity, theirs[0].identity);
     b.delete_snapshot(&vol("v"), &snap("s")).await.unwrap();
     assert_eq!(b.get_snapshots(&vol("w")).await.unwrap(), theirs);
+}
+
+pub async fn a_snapshot_keeps_its_identity_through_changes(b: Backend) {
+    volume(&b, "v").await;
+    let made = snapshots(&b, "v", &["a", "b", "c"]).await;
+    b.patch_volume(&vol("v"), &only_size(2 * GIB)).await.unwrap();
+    b.delete_snapshot(&vol("v"), &snap("a")).await.unwrap();
+    b.clone_volume(&vol("w"), &vol("v"), &snap("b"), &Settings::default()).await.unwrap();
+    b.rollback_volume(&vol("v"), &snap("b"), Newer::Discard).await.unwrap();
+    snapshots(&b, "v", &["d"]).await;
+    b.refresh();
+    let listed = b.get_snapshots(&vol("v")).await.unwrap();
+    assert_eq!(listed[0].identity, made[1].identity);
+    assert_eq!(listed[0].creation_time, made[1].creation_time);
+    assert_eq!(b.get_snapshot(&vol("v"), &snap("b")).await.unwrap(), listed[0]);
+    assert!(made.iter().all(|old| old.identity != listed[1].identity));
 }
 
 pub async fn a_renamed_snapshot_is_the_same_one(b: Backend) {
@@ -178,9 +194,7 @@ pub async fn of_tasks_that_delete_one_snapshot_exactly_one_wins(b: Backend) {
 
 pub async fn concurrent_snapshots_of_one_volume_are_all_kept(b: Backend) {
     volume(&b, "v").await;
-    let made = at_once(&b, |b, i| async move {
-        b.create_snapshot(&vol("v"), &snap(&format!("s{i}"))).await.unwrap().identity
-    });
+    let made = at_once(&b, |b, i| async move { snapshot(&b, "v", &format!("s{i}")).await.unwrap().identity });
     let mut made = made.await;
     let kept = b.get_snapshots(&vol("v")).await.unwrap();
     let mut kept: Vec<_> = kept.iter().map(|snapshot| snapshot.identity).collect();

@@ -25,7 +25,7 @@ fn judged(program: &[&str], text: &str) -> (i32, String, String) {
 
 #[test]
 fn check_prints_one_line_an_endpoint() {
-    assert_eq!(printed(&["check"]), "dummy: ok, 0 volumes\n");
+    assert_eq!(printed(&["check"]), "dummy: ok, memory, 0 volumes\n");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("filerfs.toml");
     let all = r#"
@@ -60,7 +60,10 @@ fn check_prints_one_line_an_endpoint() {
     fs::write(&file, all).unwrap();
     fs::write(dir.path().join("volumes.json"), r#"{"volumes": [{"name": "db1"}]}"#).unwrap();
     let file = file.to_str().unwrap();
-    assert_eq!(printed(&["check", "-c", file]), "loaded: ok, 1 volumes\nmade-up.2: ok, 12 volumes\n");
+    assert_eq!(
+        printed(&["check", "-c", file]),
+        "loaded: ok, memory, 1 volumes\nmade-up.2: ok, memory, 12 volumes\n"
+    );
     let (code, _, stderr) =
         output(filerfs().current_dir(dir.path()).args(["check", "--config", "filerfs.toml"]));
     assert_eq!((code, &*stderr), (0, ""));

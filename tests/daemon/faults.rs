@@ -49,7 +49,7 @@ fn faults() -> Vec<(String, String)> {
         (text("host = \"a\"\n"), text("1: host: unknown field `host`, expected one of `mount`, `endpoint`, `registry`, `access`")),
         (text("\n[mounts]\n"), text("2: [mounts]: unknown field `mounts`, expected one of `mount`, `endpoint`, `registry`, `access`")),
         (text("[mount]\n  hots = \"a\"\n"), text("2: hots: unknown field `hots`, expected one of `host`, `options`, `cache_ttl`, `protect_new`")),
-        (endpoint("size = 3"), text("4: size: unknown field `size`, expected one of `name`, `kind`, `load`, `generate`, `defaults`")),
+        (endpoint("size = 3"), text("4: size: unknown field `size`, expected one of `name`, `kind`, `defaults`, `load`, `generate`, `protocol`, `host`, `port`, `svm`, `user`, `password_file`, `password_env`, `password_credential`, `ca_file`, `certificate_sha256`, `insecure`, `read_timeout`, `change_timeout`, `max_calls`")),
         (endpoint("generate = { volumes = 1, snapshot = 2 }"), text("4: snapshot: unknown field `snapshot`, expected `volumes` or `snapshots`")),
         (text("[registry]\npath = \"/x\"\n"), text("2: path: unknown field `path`, expected `kind`")),
         (access("path = \"d\"\nmodes = \"0640\""), text("6: modes: unknown field `modes`, expected one of `path`, `owner`, `group`, `mode`")),
@@ -78,7 +78,7 @@ fn faults() -> Vec<(String, String)> {
         // [[endpoint]]
         (text("# one\n[[endpoint]]\nkind = \"memory\"\n"), text("2: [[endpoint]]: missing field `name`")),
         (text("[[endpoint]]\nname = \"d\"\n"), text("1: [[endpoint]]: missing field `kind`")),
-        (text("[[endpoint]]\nname = \"d\"\nkind = \"tape\"\n"), text("3: kind: unknown variant `tape`, expected `memory`")),
+        (text("[[endpoint]]\nname = \"d\"\nkind = \"tape\"\n"), text("3: kind: unknown variant `tape`, expected `memory` or `ontap`")),
         (named("a/b"), no_endpoint("a/b")),
         (named(".ctl"), no_endpoint(".ctl")),
         (named(""), no_endpoint("")),
@@ -104,7 +104,7 @@ fn faults() -> Vec<(String, String)> {
         (endpoint("defaults = { size_total = \"10G\", autosize_enabled = \"maybe\" }"), text("4: autosize_enabled: \"maybe\" is neither yes nor no; accepted: 0 1 no yes off on false true")),
         (endpoint("defaults = { size_totl = \"10G\" }"), text("4: size_totl: there is no key \"size_totl\"; known: size_total, autosize_enabled, caching_policy, percentage_snapshot_reserve, compression_enabled")),
         (endpoint("defaults = { junction_path = \"db\" }"), text("4: junction_path: \"db\" is not a junction path: it does not begin with /; accepted: an absolute path such as /db1, or nothing to unmount the volume")),
-        (endpoint("defaults = { policy = \"-x\" }"), text("4: policy: a policy name cannot begin with -; a policy name is 1 to 255 bytes of printable characters without /, and does not begin with -")),
+        (endpoint("defaults = { policy = \"-x\" }"), text("4: policy: a policy name cannot begin with -; a policy name is 1 to 255 bytes of printable characters, and does not begin with -")),
         // [registry]
         (text("[registry]\nkind = \"redis\"\n"), text("2: kind: unknown variant `redis`, expected `memory`")),
         // [[access]]

@@ -125,7 +125,7 @@ impl<S: Surface> World<S> {
                 let (policy, given) = (p(&name), Rule::new(rule).unwrap());
                 (
                     state.rule(&name, rule, true),
-                    self.wait(storage.ensure_policy_rule_present(&policy, &given)),
+                    self.wait(storage.ensure_policy_rules_present(&policy, std::slice::from_ref(&given))),
                 )
             }
             Behind::DropRule(at, rule) => {
@@ -133,7 +133,7 @@ impl<S: Surface> World<S> {
                 let (policy, given) = (p(&name), Rule::new(rule).unwrap());
                 (
                     state.rule(&name, rule, false),
-                    self.wait(storage.ensure_policy_rule_absent(&policy, &given)),
+                    self.wait(storage.ensure_policy_rules_absent(&policy, std::slice::from_ref(&given))),
                 )
             }
         };

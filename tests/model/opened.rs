@@ -168,12 +168,27 @@ impl OpenFile {
         Refusal { kinds, calls: 0 }
     }
 
-    /// Each line at once; none if one is bad.
+    /// The lines of one write: what the last line about a rule says; none if one is bad. New rules are one
+    /// change, and those that go another.
     fn lines(&self, state: &mut State, policy: &str, text: &str) -> Outcome {
         let parsed: Option<Vec<_>> = lines(text).map(rule).collect();
-        let mut calls = 0;
+        let mut asked: Vec<(&str, bool)> = Vec::new();
         for (rule, present) in parsed.ok_or(refused(Kind::Invalid))?.into_iter().flatten() {
-            calls += state.rule(policy, rule, present)?;
+            let about = asked.iter().position(|(other, _)| canonical(other) == canonical(rule));
+            match about {
+                Some(at) if asked[at].1 == present => continue,
+                Some(at) => drop(asked.remove(at)),
+                None => {}
+            }
+            asked.push((rule, present));
+        }
+        let mut calls = 0;
+        for present in [true, false] {
+            let mut changed = 0;
+            for (rule, _) in asked.iter().filter(|(_, asked)| *asked == present) {
+                changed += state.rule(policy, rule, present)?;
+            }
+            calls += changed.min(1);
         }
         Ok(calls)
     }
@@ -199,7 +214,7 @@ impl OpenFile {
         rules.retain(|rule| place(rule).is_some());
         let ordered = rules.is_sorted_by_key(place);
         rules.sort_by_key(place);
-        before - rules.len() + usize::from(!ordered)
+        usize::from(before > rules.len()) + usize::from(!ordered)
     }
 }
 

@@ -128,7 +128,7 @@ impl<S: Surface> World<S> {
         let storage = self.backend.inner();
         self.wait(async {
             let mut volumes = Vec::new();
-            for volume in storage.volumes().await.unwrap() {
+            for volume in storage.volumes().await.unwrap().iter().cloned() {
                 let lock = storage.locks(&volume.name).await.unwrap();
                 let snapshots = storage.get_snapshots(&volume.name).await.unwrap();
                 volumes.push((volume, lock, snapshots));

@@ -37,11 +37,10 @@ pub struct Generate {
 #[serde(deny_unknown_fields)]
 struct LoadedAggregate {
     name: AggregateName,
-    #[serde(default)]
-    #[allow(dead_code, reason = "part of the format; the free space alone decides where volumes go")]
     size_total: Option<u64>,
     #[serde(default)]
     size_available: u64,
+    node: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,15 +104,50 @@ mod humantime_time {
     }
 }
 
+/// How content is taken: what a volume has where it says nothing.
+pub(crate) struct Absent {
+    pub settings: Settings,
+    pub filer_address: String,
+    /// Policies may have names that cannot be given here.
+    pub foreign_policies: bool,
+}
+
+impl Default for Absent {
+    fn default() -> Absent {
+        Absent { settings: defaults(), filer_address: "dummy-filer".into(), foreign_policies: false }
+    }
+}
+
 impl Content {
-    pub(super) fn into_state(self) -> Result<State> {
+    /// The rules of each policy, for who keeps more of them than the model does.
+    #[cfg(feature = "simulator")]
+    pub(crate) fn rules(&self) -> Vec<(PolicyName, Vec<String>)> {
+        let rules =
+            |policy: &LoadedPolicy| policy.rules.iter().map(|rule| rule.as_str().to_owned()).collect();
+        self.policies.iter().map(|policy| (policy.name.clone(), rules(policy))).collect()
+    }
+
+    #[cfg(feature = "simulator")]
+    pub(crate) fn has_no_aggregates(&self) -> bool {
+        self.aggregates.is_empty()
+    }
+
+    pub(crate) fn into_state(self, absent: &Absent) -> Result<State> {
         let mut state = State::loading();
         if !self.aggregates.is_empty() {
-            let aggregate = |a: LoadedAggregate| Aggregate { name: a.name, size_available: a.size_available };
+            let aggregate = |a: LoadedAggregate| Aggregate {
+                name: a.name,
+                size_available: a.size_available,
+                size_total: a.size_total,
+                node: a.node,
+            };
             state.aggregates = self.aggregates.into_iter().map(aggregate).collect();
         }
         for policy in self.policies {
-            state.create_policy(&policy.name, &policy.rules)?;
+            match absent.foreign_policies {
+                true => state.add_policy(&policy.name, &policy.rules)?,
+                false => state.create_policy(&policy.name, &policy.rules)?,
+            };
         }
         let mut uuids = HashMap::new();
         for volume in self.volumes {
@@ -124,14 +158,14 @@ impl Content {
                 return Err(Error::invalid(message, &uuid, 0));
             }
             let name = volume.name.to_string();
-            volume.load(&mut state).map_err(|e| e.context(format!("volume {name}")))?;
+            volume.load(&mut state, absent).map_err(|e| e.context(format!("volume {name}")))?;
         }
         Ok(state.loaded())
     }
 }
 
 impl LoadedVolume {
-    fn load(mut self, state: &mut State) -> Result<()> {
+    fn load(mut self, state: &mut State, absent: &Absent) -> Result<()> {
         let settings = Settings {
             size_total: self.size_total,
             percentage_snapshot_reserve: self.percentage_snapshot_reserve,
@@ -154,7 +188,7 @@ impl LoadedVolume {
             None => state.choose_aggregate(None)?,
         };
         let used = self.size_used.unwrap_or(0);
-        state.add_volume(&self.name, defaults().overlaid(&settings), aggregate, used)?;
+        state.add_volume(&self.name, absent.settings.clone().overlaid(&settings), aggregate, used)?;
         self.snapshots.sort_by_key(|snapshot| snapshot.creation_time);
         for snapshot in &self.snapshots {
             in_range(snapshot.size_kbytes).map_err(|e| e.context(format!("snapshot {}", snapshot.name)))?;
@@ -179,9 +213,7 @@ impl LoadedVolume {
         }
         record.creation_time = self.creation_time;
         record.state = self.state.or(record.state.take());
-        if let Some(address) = self.filer_address {
-            record.filer_address = address;
-        }
+        record.filer_address = self.filer_address.unwrap_or_else(|| absent.filer_address.clone());
         if self.percentage_snapshot_reserve_used.is_some() {
             record.percentage_snapshot_reserve_used = self.percentage_snapshot_reserve_used;
         }

@@ -6,33 +6,48 @@ mod snapshots;
 mod state;
 mod volumes;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
-    Api, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule, Settings,
-    Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
+pub(crate) use load::Absent;
 pub use load::{Content, Generate};
 use state::State;
+/// The simulator speaks ONTAP over the same model.
+#[cfg(feature = "simulator")]
+pub(crate) use state::{Aggregate, Held, Kept, State as Model};
 
 /// Names follow the volume grammar everywhere; values are kept as written.
 pub struct Memory {
     state: RwLock<State>,
+    list: Mutex<Option<Volumes>>,
 }
 
 impl Memory {
     /// An empty filer.
     pub fn new() -> Memory {
-        Memory { state: RwLock::new(State::default()) }
+        Memory { state: RwLock::new(State::default()), list: Mutex::default() }
     }
 
     /// A filer with this content.
     pub fn with(content: Content) -> Result<Memory> {
-        Ok(Memory { state: RwLock::new(content.into_state()?) })
+        Ok(Memory { state: RwLock::new(content.into_state(&Absent::default())?), list: Mutex::default() })
+    }
+}
+
+impl Memory {
+    /// The state, to change it.
+    fn change(&self) -> RwLockWriteGuard<'_, State> {
+        let state = self.state.write();
+        *self.list.lock() = None;
+        state
     }
 }
 
@@ -45,17 +60,31 @@ impl Default for Memory {
 #[async_trait]
 impl StorageBackend for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { locks: false, protect: false, comments: true }
+        Capabilities { locks: false, protect: false, comments: true, nfs_locks: false, junction_names: false }
     }
 
     fn health(&self) -> Health {
         Health { api: Api::Ok, latency: None, cache_age: None }
     }
 
+    fn calls(&self) -> Vec<CallCount> {
+        Vec::new()
+    }
+
+    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+        self.state.read().volume(volume).ok().map(|held| held.record.clone())
+    }
+
     fn refresh(&self) {}
 
-    async fn volumes(&self) -> Result<Vec<Arc<Volume>>> {
-        Ok(self.state.read().volumes())
+    async fn identify(&self) -> Result<String> {
+        Ok(format!("memory, {} volumes", self.state.read().volumes().len()))
+    }
+
+    async fn volumes(&self) -> Result<Volumes> {
+        // Built anew after a change only: a listing of a filer at rest is the same list.
+        let state = self.state.read();
+        Ok(self.list.lock().get_or_insert_with(|| Arc::new(state.volumes())).clone())
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
@@ -63,15 +92,15 @@ impl StorageBackend for Memory {
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
-        self.state.write().create_volume(volume, new)
+        self.change().create_volume(volume, new)
     }
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
-        self.state.write().restrict_volume(volume)
+        self.change().restrict_volume(volume)
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        self.state.write().patch_volume(volume, settings)
+        self.change().patch_volume(volume, settings)
     }
 
     async fn clone_volume(
@@ -80,8 +109,8 @@ impl StorageBackend for Memory {
         volume: &VolumeName,
         snapshot: &SnapshotName,
         settings: &Settings,
-    ) -> Result<Arc<Volume>> {
-        self.state.write().clone_volume(new, volume, snapshot, settings)
+    ) -> Result<()> {
+        self.change().clone_volume(new, volume, snapshot, settings).map(drop)
     }
 
     async fn rollback_volume(
@@ -90,7 +119,7 @@ impl StorageBackend for Memory {
         snapshot: &SnapshotName,
         newer: Newer,
     ) -> Result<()> {
-        self.state.write().rollback_volume(volume, snapshot, newer)
+        self.change().rollback_volume(volume, snapshot, newer)
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
@@ -101,12 +130,16 @@ impl StorageBackend for Memory {
         self.state.read().volume(volume)?.snapshot(snapshot).map(|kept| kept.record.clone())
     }
 
-    async fn create_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
-        self.state.write().create_snapshot(volume, snapshot)
+    async fn create_snapshot(
+        &self,
+        volume: &VolumeName,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        self.change().create_snapshot(volume, snapshot).map(Some)
     }
 
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
-        self.state.write().volume_mut(volume)?.delete_snapshot(snapshot)
+        self.change().volume_mut(volume)?.delete_snapshot(snapshot)
     }
 
     async fn rename_snapshot(
@@ -115,7 +148,7 @@ impl StorageBackend for Memory {
         from: &SnapshotName,
         to: &SnapshotName,
     ) -> Result<()> {
-        self.state.write().volume_mut(volume)?.rename_snapshot(from, to)
+        self.change().volume_mut(volume)?.rename_snapshot(from, to)
     }
 
     async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
@@ -130,6 +163,15 @@ impl StorageBackend for Memory {
         self.no_locks(volume)
     }
 
+    async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
+        self.state.read().volume(volume)?;
+        Err(Error::unsupported("tell which NFS clients hold locks"))
+    }
+
+    async fn break_nfs_locks(&self, volume: &VolumeName, _client: &str) -> Result<()> {
+        self.nfs_locks(volume).await.map(drop)
+    }
+
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
         Ok(self.state.read().policies())
     }
@@ -139,33 +181,47 @@ impl StorageBackend for Memory {
     }
 
     async fn create_policy(&self, policy: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
-        self.state.write().create_policy(policy, rules)
+        self.change().create_policy(policy, rules)
     }
 
     async fn remove_policy(&self, policy: &PolicyName) -> Result<()> {
-        self.state.write().remove_policy(policy)
+        self.change().remove_policy(policy)
     }
 
     async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
         let settings = Settings { active_policy_name: Some(policy.clone()), ..Settings::default() };
-        self.state.write().patch_volume(volume, &settings)
+        self.change().patch_volume(volume, &settings)
     }
 
-    async fn ensure_policy_rule_present(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.state.write().change_rules(policy, |rules| {
-            if !rules.contains(rule) {
-                rules.push(rule.clone());
-            }
+    async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        self.change().change_rules(policy, |kept| {
+            let new: Vec<Rule> = match rules {
+                [rule] => {
+                    if kept.contains(rule) {
+                        vec![]
+                    } else {
+                        vec![rule.clone()]
+                    }
+                }
+                _ => {
+                    let mut seen: HashSet<&Rule> = kept.iter().collect();
+                    rules.iter().filter(|rule| seen.insert(rule)).cloned().collect()
+                }
+            };
+            kept.extend(new);
         })
     }
 
-    async fn ensure_policy_rule_absent(&self, policy: &PolicyName, rule: &Rule) -> Result<()> {
-        self.state.write().change_rules(policy, |rules| rules.retain(|kept| kept != rule))
+    async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
+        let gone: HashSet<&Rule> = rules.iter().collect();
+        self.change().change_rules(policy, |kept| kept.retain(|rule| !gone.contains(rule)))
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {
-        let place = |rule: &Rule| order.iter().position(|named| named == rule).unwrap_or(order.len());
-        self.state.write().change_rules(policy, |rules| rules.sort_by_key(place))
+        let places: HashMap<&Rule, usize> =
+            order.iter().enumerate().map(|(place, rule)| (rule, place)).collect();
+        let place = |rule: &Rule| places.get(rule).copied().unwrap_or(order.len());
+        self.change().change_rules(policy, |rules| rules.sort_by_key(place))
     }
 }
 

@@ -16,6 +16,11 @@ impl State {
 
     pub fn create_policy(&mut self, name: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
         check_name(name.as_str())?;
+        self.add_policy(name, rules)
+    }
+
+    /// Adds a policy whatever its name.
+    pub fn add_policy(&mut self, name: &PolicyName, rules: &[Rule]) -> Result<Arc<Policy>> {
         if self.policies.contains_key(name) {
             return Err(Error::new(Kind::Exists, format!("policy {name} exists already")));
         }

@@ -13,7 +13,7 @@ use crate::backend::{
 pub(super) const LARGEST: u64 = i64::MAX as u64;
 
 /// Everything on the filer.
-pub(super) struct State {
+pub(crate) struct State {
     pub volumes: BTreeMap<VolumeName, Held>,
     pub policies: BTreeMap<PolicyName, Arc<Policy>>,
     /// Which volume is mounted at a junction path.
@@ -26,13 +26,18 @@ pub(super) struct State {
 }
 
 /// Disks that hold volumes.
-pub(super) struct Aggregate {
+pub(crate) struct Aggregate {
     pub name: AggregateName,
     pub size_available: u64,
+    /// The simulator tells these; nothing here depends on them.
+    #[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "told by the simulator alone"))]
+    pub size_total: Option<u64>,
+    #[cfg_attr(not(feature = "simulator"), expect(dead_code, reason = "told by the simulator alone"))]
+    pub node: Option<String>,
 }
 
 /// A volume and its snapshots, oldest first.
-pub(super) struct Held {
+pub(crate) struct Held {
     pub record: Arc<Volume>,
     pub snapshots: Vec<Kept>,
     /// Bytes of live data. The sizes in the records follow from these.
@@ -42,7 +47,7 @@ pub(super) struct Held {
 }
 
 /// A snapshot and what it keeps.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub record: Arc<Snapshot>,
     /// Bytes of data the volume held when it was taken.
     pub data: u64,
@@ -57,7 +62,7 @@ impl Default for State {
             volumes: BTreeMap::new(),
             policies: BTreeMap::new(),
             junctions: HashMap::new(),
-            aggregates: vec![Aggregate { name, size_available: LARGEST }],
+            aggregates: vec![Aggregate { name, size_available: LARGEST, size_total: None, node: None }],
             run: Some(Uuid::new_v4()),
             born: 0,
         }

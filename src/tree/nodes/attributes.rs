@@ -173,8 +173,9 @@ impl Write for VolumeAttribute {
     async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
         let volume = at.volume().await?;
         let Some(patch) = self.0.patch(text, &volume.settings)? else { return Ok(None) };
-        let backend = at.backend()?;
-        change(async move { backend.patch_volume(&volume.name, &patch).await })
+        // The record is let go first: who holds it makes its change a copy.
+        let (name, backend) = (volume.name.clone(), at.backend()?);
+        change(async move { backend.patch_volume(&name, &patch).await })
     }
 }
 

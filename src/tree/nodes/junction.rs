@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Kind, Result, StorageBackend, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, Member, Members, Node, Row, Show};
+use crate::tree::table::{Caller, Listed, Member, Members, Node, Row, Show};
 
 /// The link of a junction path.
 pub fn row() -> &'static Row {
@@ -55,13 +55,10 @@ impl Members for Junctions {
         member(at, &*find(&*at.endpoint()?.backend, &path).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+    async fn list(&self, at: &Place) -> Result<Listed> {
         let volumes = at.endpoint()?.backend.volumes().await?;
-        volumes
-            .iter()
-            .filter(|volume| mounted_at(volume).is_some())
-            .map(|volume| member(at, volume))
-            .collect()
+        let mounted = volumes.iter().filter(|volume| mounted_at(volume).is_some());
+        mounted.map(|volume| member(at, volume)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, _: &Place, name: &str) -> Result<Member> {
@@ -71,6 +68,12 @@ impl Members for Junctions {
     async fn remove(&self, _: &Place, name: &str) -> Result<()> {
         Err(refused(name, "removed").hint("to unmount a volume: echo > volumes/V/junction_path"))
     }
+}
+
+/// `NODE:/junction/path` in `volumes/`: the same link under that name; the node says nothing more.
+pub async fn find_named(at: &Place, name: &str, path: &str) -> Result<Member> {
+    let found = member(at, &*find(&*at.endpoint()?.backend, path).await?)?;
+    Ok(Member { name: name.to_owned(), ..found })
 }
 
 fn refused(name: &str, what: &str) -> Error {
@@ -83,8 +86,11 @@ fn mounted_at(volume: &Volume) -> Option<&str> {
 
 async fn find(backend: &dyn StorageBackend, path: &str) -> Result<Arc<Volume>> {
     let volumes = backend.volumes().await?;
-    let found = volumes.into_iter().find(|volume| mounted_at(volume) == Some(path));
-    found.ok_or_else(|| Error::not_found(format!("no volume is mounted at {path}")))
+    // Filers keep the case of a path, but tell no paths apart by it.
+    let same = |volume: &&Arc<Volume>| mounted_at(volume).is_some_and(|at| at.eq_ignore_ascii_case(path));
+    let exact = volumes.iter().find(|volume| mounted_at(volume) == Some(path));
+    let found = exact.or_else(|| volumes.iter().find(same).filter(|_| backend.capabilities().junction_names));
+    found.cloned().ok_or_else(|| Error::not_found(format!("no volume is mounted at {path}")))
 }
 
 fn target(volume: &VolumeName) -> String {
@@ -98,5 +104,6 @@ fn member(at: &Place, volume: &Volume) -> Result<Member> {
         place: at.at(Object::Junction(at.endpoint()?.clone(), path.into(), volume.name.clone())),
         row: row(),
         stat: Stat { size: target(&volume.name).len() as u64, used: 0 },
+        unseen: false,
     })
 }

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod info;
 pub mod junction;
 pub mod lock;
+pub mod nfs_locks;
 pub mod policy;
 pub mod rollback;
 pub mod root;

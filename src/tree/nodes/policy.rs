@@ -9,7 +9,7 @@ use super::volume::new_object_name;
 use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Policy, PolicyName, Result};
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, File, Member, Members, Row, Show};
+use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show};
 use crate::tree::values::line;
 
 /// The directory of a policy.
@@ -58,9 +58,9 @@ impl Members for Policies {
         member(at, &*at.endpoint()?.backend.get_policy(&named(name)?).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+    async fn list(&self, at: &Place) -> Result<Listed> {
         let policies = at.endpoint()?.backend.policies().await?;
-        policies.iter().map(|policy| member(at, policy)).collect()
+        policies.iter().map(|policy| member(at, policy)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {
@@ -84,5 +84,6 @@ fn member(at: &Place, policy: &Policy) -> Result<Member> {
         place: at.at(Object::Policy(at.endpoint()?.clone(), policy.into())),
         row: row(),
         stat: Stat::default(),
+        unseen: false,
     })
 }

@@ -1,12 +1,13 @@
 //! The root: one directory for each endpoint, and `.ctl`.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 
 use crate::backend::{Error, Result};
+use crate::tree::endpoint::Endpoint;
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Member, Members, Row};
+use crate::tree::table::{Listed, Member, Members, Row};
 
 /// The root of the table.
 pub fn row() -> &'static Row {
@@ -29,19 +30,23 @@ impl Members for Endpoints {
     }
 
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {
-        let found = self.list(at).await?.into_iter().find(|member| member.name == name);
-        found.ok_or_else(|| Error::not_found(format!("there is no endpoint {name:?}")))
+        let found = at.shared.endpoints.iter().find(|endpoint| endpoint.name == name);
+        found
+            .map(|endpoint| member(at, endpoint))
+            .ok_or_else(|| Error::not_found(format!("there is no endpoint {name:?}")))
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
-        let endpoints = at.shared.endpoints.iter();
-        Ok(endpoints
-            .map(|endpoint| Member {
-                name: endpoint.name.clone(),
-                place: at.at(Object::Endpoint(endpoint.clone())),
-                row: super::endpoint::row(),
-                stat: Stat::default(),
-            })
-            .collect())
+    async fn list(&self, at: &Place) -> Result<Listed> {
+        Ok(Listed::Members(at.shared.endpoints.iter().map(|endpoint| member(at, endpoint)).collect()))
+    }
+}
+
+fn member(at: &Place, endpoint: &Arc<Endpoint>) -> Member {
+    Member {
+        name: endpoint.name.clone(),
+        place: at.at(Object::Endpoint(endpoint.clone())),
+        row: super::endpoint::row(),
+        stat: Stat::default(),
+        unseen: false,
     }
 }

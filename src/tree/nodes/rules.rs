@@ -1,9 +1,11 @@
 //! `rules`: the clients of an export policy. Make before break: clients never lose access in the middle of
 //! an edit.
 
+use std::collections::{HashMap, HashSet};
+
 use async_trait::async_trait;
 
-use crate::backend::{Error, Result, Rule};
+use crate::backend::{Result, Rule};
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, List, Show, change};
 use crate::tree::values::line;
@@ -41,32 +43,37 @@ impl List for Rules {
     async fn plan(&self, at: &Place, lines: &[&str]) -> Result<Change> {
         let lines: Vec<Line> = lines.iter().map(|text| Line::parse(text)).collect::<Result<_>>()?;
         let policy = at.policy().await?;
-        let backend = at.backend()?;
-        let mut rules = policy.rules.clone();
-        let mut steps = Vec::new();
+        let (name, backend) = (policy.name.clone(), at.backend()?);
+        let has = membership(&policy.rules, lines.len());
+        let (mut new, mut gone) = (Ordered::default(), Ordered::default());
         for line in lines {
+            // The last line about a rule counts.
             match line {
-                Line::Present(rule) if !rules.contains(&rule) => {
-                    rules.push(rule.clone());
-                    steps.push((rule, true));
+                Line::Present(rule) => {
+                    gone.remove(&rule);
+                    if !has(&rule) {
+                        new.push(rule);
+                    }
                 }
-                Line::Absent(rule) if rules.contains(&rule) => {
-                    rules.retain(|kept| *kept != rule);
-                    steps.push((rule, false));
+                Line::Absent(rule) => {
+                    new.remove(&rule);
+                    if has(&rule) {
+                        gone.push(rule);
+                    }
                 }
-                Line::Present(_) | Line::Absent(_) | Line::None => {}
+                Line::None => {}
             }
         }
-        if steps.is_empty() {
+        let (new, gone) = (new.into_rules(), gone.into_rules());
+        if new.is_empty() && gone.is_empty() {
             return Ok(None);
         }
         change(async move {
-            for (done, (rule, present)) in steps.iter().enumerate() {
-                let step = match present {
-                    true => backend.ensure_policy_rule_present(&policy.name, rule).await,
-                    false => backend.ensure_policy_rule_absent(&policy.name, rule).await,
-                };
-                step.map_err(|error| half_way(error, rule, done, steps.len()))?;
+            if !new.is_empty() {
+                backend.ensure_policy_rules_present(&name, &new).await?;
+            }
+            if !gone.is_empty() {
+                backend.ensure_policy_rules_absent(&name, &gone).await?;
             }
             Ok(())
         })
@@ -81,41 +88,73 @@ impl List for Rules {
     }
 
     async fn finish(&self, at: &Place, lines: &[String]) -> Result<Change> {
-        let mut wanted: Vec<Rule> = Vec::new();
+        let mut wanted = Ordered::default();
         let mut replaces = false;
         for line in lines {
             match Line::parse(line)? {
                 Line::Present(rule) => {
                     replaces = true;
-                    wanted.retain(|kept| *kept != rule);
+                    wanted.remove(&rule);
                     wanted.push(rule);
                 }
-                Line::Absent(rule) => wanted.retain(|kept| *kept != rule),
+                Line::Absent(rule) => wanted.remove(&rule),
                 Line::None => replaces = true,
             }
         }
+        let wanted = wanted.into_rules();
         let policy = at.policy().await?;
         // Lines that only take rules away do not say what shall stay.
         if !replaces || policy.rules == wanted {
             return Ok(None);
         }
-        let backend = at.backend()?;
+        let (name, backend) = (policy.name.clone(), at.backend()?);
+        let stays = membership(&wanted, policy.rules.len());
+        let (kept, gone): (Vec<Rule>, Vec<Rule>) = policy.rules.iter().cloned().partition(|rule| stays(rule));
+        let ordered = kept == wanted;
+        drop(stays);
         change(async move {
-            let gone: Vec<_> = policy.rules.iter().filter(|rule| !wanted.contains(rule)).collect();
-            for (done, rule) in gone.iter().enumerate() {
-                let step = backend.ensure_policy_rule_absent(&policy.name, rule).await;
-                step.map_err(|error| half_way(error, rule, done, gone.len()))?;
+            if !gone.is_empty() {
+                backend.ensure_policy_rules_absent(&name, &gone).await?;
             }
-            let kept: Vec<_> = policy.rules.iter().filter(|rule| wanted.contains(rule)).collect();
-            if kept.iter().ne(wanted.iter().collect::<Vec<_>>().iter()) {
-                backend.order_policy_rules(&policy.name, &wanted).await?;
+            if !ordered {
+                backend.order_policy_rules(&name, &wanted).await?;
             }
             Ok(())
         })
     }
 }
 
-/// Each rule is a change of its own: what was done before stays.
-fn half_way(error: Error, rule: &Rule, done: usize, all: usize) -> Error {
-    if all == 1 { error } else { error.context(format!("rule {rule}, after {done} of {all} were changed")) }
+/// Whether a rule is among others, for so many questions: a set is worth its making only for several.
+fn membership(rules: &[Rule], questions: usize) -> Box<dyn Fn(&Rule) -> bool + Send + '_> {
+    if questions < 8 {
+        return Box::new(|rule| rules.contains(rule));
+    }
+    let set: HashSet<&Rule> = rules.iter().collect();
+    Box::new(move |rule| set.contains(rule))
+}
+
+/// Rules in the order in which they came, each once.
+#[derive(Default)]
+struct Ordered {
+    places: HashMap<Rule, usize>,
+    rules: Vec<Option<Rule>>,
+}
+
+impl Ordered {
+    fn push(&mut self, rule: Rule) {
+        if !self.places.contains_key(&rule) {
+            self.places.insert(rule.clone(), self.rules.len());
+            self.rules.push(Some(rule));
+        }
+    }
+
+    fn remove(&mut self, rule: &Rule) {
+        if let Some(place) = self.places.remove(rule) {
+            self.rules[place] = None;
+        }
+    }
+
+    fn into_rules(self) -> Vec<Rule> {
+        self.rules.into_iter().flatten().collect()
+    }
 }

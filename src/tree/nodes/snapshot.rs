@@ -1,16 +1,17 @@
 //! `snapshots/S/`: a snapshot of a volume.
 
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 
 use super::info::SnapshotInfo;
 use super::volume::protect_new;
 use crate::backend::names::{decoded, encoded};
-use crate::backend::{Error, Kind, NewVolume, Result, Snapshot, SnapshotName, VolumeName};
+use crate::backend::{Error, Identity, Kind, NewVolume, Result, Snapshot, SnapshotName, VolumeName};
 use crate::tree::dirs::is_row;
-use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, Change, Member, Members, Row, Show, Write, change};
+use crate::tree::place::{Known, Object, Place, Stat};
+use crate::tree::table::{Caller, Change, Listed, Member, Members, Row, Show, Write, change};
 use crate::tree::values::{line, show_time};
 
 /// The directory of a snapshot.
@@ -72,9 +73,9 @@ impl Write for Clone {
         }
         let mut fields = NewVolume::default();
         protect_new(at, &mut fields);
-        change(async move {
-            backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await.map(drop)
-        })
+        change(
+            async move { backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await },
+        )
     }
 }
 
@@ -94,16 +95,19 @@ impl Members for Snapshots {
         member(at, &*at.endpoint()?.backend.get_snapshot(&volume.name, &snapshot).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
+    async fn list(&self, at: &Place) -> Result<Listed> {
         let volume = at.volume().await?;
         let snapshots = at.endpoint()?.backend.get_snapshots(&volume.name).await?;
-        snapshots.iter().map(|snapshot| member(at, snapshot)).collect()
+        snapshots.iter().map(|snapshot| member(at, snapshot)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {
         let snapshot = new_name(name)?;
         let volume = at.volume().await?;
-        member(at, &*at.endpoint()?.backend.create_snapshot(&volume.name, &snapshot).await?)
+        match at.endpoint()?.backend.create_snapshot(&volume.name, &snapshot).await? {
+            Some(snapshot) => member(at, &snapshot),
+            None => unseen(at, snapshot),
+        }
     }
 
     async fn remove(&self, at: &Place, name: &str) -> Result<()> {
@@ -127,6 +131,26 @@ impl Members for Snapshots {
     }
 }
 
+/// A snapshot that was made, and that nobody has looked at yet: what tells it from others is not known, and
+/// asking would be a second call. The kernel asks when it first wants to know.
+fn unseen(at: &Place, name: SnapshotName) -> Result<Member> {
+    let Object::Volume(endpoint, volume) = &at.object else {
+        return Err(Error::new(Kind::Bug, "snapshots/ is not in the directory of a volume"));
+    };
+    let created = SystemTime::now();
+    let now = humantime::format_rfc3339_nanos(created).to_string();
+    let identity = Identity::of(&["unseen", name.as_str(), &now]);
+    let file_name = encoded(name.as_str());
+    let known = Known { name, identity, created: Some(created) };
+    Ok(Member {
+        name: file_name,
+        place: at.at(Object::Snapshot(endpoint.clone(), volume.clone(), known)),
+        row: row(),
+        stat: Stat::default(),
+        unseen: true,
+    })
+}
+
 /// The snapshot that a file name stands for.
 pub fn named(name: &str) -> Option<SnapshotName> {
     decoded(name).and_then(|name| SnapshotName::new(&name).ok())
@@ -145,5 +169,6 @@ fn member(at: &Place, snapshot: &Snapshot) -> Result<Member> {
         place: at.at(Object::Snapshot(endpoint.clone(), volume.clone(), snapshot.into())),
         row: row(),
         stat: Stat::of_snapshot(snapshot),
+        unseen: false,
     })
 }

@@ -12,7 +12,7 @@ use crate::backend::{AggregateName, Error, Kind, Result, SnapshotName, VolumeNam
 use crate::tree::dirs::is_row;
 use crate::tree::endpoint::Staged;
 use crate::tree::place::{Known, Object, Place, Stat};
-use crate::tree::table::{Caller, Change, Member, Members, Row, Show, Write, change};
+use crate::tree::table::{Caller, Change, Listed, Member, Members, Row, Show, Write, change};
 use crate::tree::values::line;
 
 /// The directory of a staged volume.
@@ -152,8 +152,9 @@ impl Members for Staging {
         member(at, at.endpoint()?.find_staged(&named(name)?)?.known)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
-        at.endpoint()?.all_staged().into_iter().map(|staged| member(at, staged.known)).collect()
+    async fn list(&self, at: &Place) -> Result<Listed> {
+        let staged = at.endpoint()?.all_staged().into_iter();
+        staged.map(|staged| member(at, staged.known)).collect::<Result<_>>().map(Listed::Members)
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {
@@ -207,5 +208,6 @@ fn member(at: &Place, known: Known<VolumeName>) -> Result<Member> {
         place: at.at(Object::Staged(at.endpoint()?.clone(), known)),
         row: row(),
         stat: Stat::default(),
+        unseen: false,
     })
 }

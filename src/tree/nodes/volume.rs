@@ -8,12 +8,13 @@ use super::attributes::{POLICY, PolicyInForce};
 use super::config::Config;
 use super::info::VolumeInfo;
 use super::lock::Lock;
+use super::nfs_locks::NfsLocks;
 use super::rollback::Rollback;
 use super::snapshot::Snapshots;
 use crate::backend::names::{decoded, encoded};
 use crate::backend::{Error, Kind, NewVolume, Result, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
-use crate::tree::table::{Caller, Member, Members, Row, Show, none};
+use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show, none};
 use crate::tree::values::{line, show_time};
 
 /// The directory of a volume.
@@ -57,13 +58,18 @@ fn shown() -> [Row; 7] {
 }
 
 /// What is done by writing.
-fn tasks() -> [Row; 6] {
+fn tasks() -> [Row; 7] {
     [
         Row::scalar("policy", POLICY.help, PolicyInForce),
         Row::scalar(
             "lock",
             "the host that holds the volume, or empty; `HOST` takes it, an empty line frees our own, `-HOST` breaks another's",
             Lock,
+        ),
+        Row::file(
+            "nfs_locks",
+            "clients that hold NFS locks on it, one a line; `-CLIENT` breaks theirs",
+            File::List(Box::new(NfsLocks)),
         ),
         Row::scalar(
             "rollback",
@@ -108,16 +114,29 @@ impl Members for Volumes {
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {
         let missing = || Error::not_found(format!("there is no volume {name:?}"));
         let volume = decoded(name).and_then(|name| VolumeName::new(&name).ok()).ok_or_else(missing)?;
+        if let Some(path) = junction_name(at, &volume)? {
+            return super::junction::find_named(at, name, path).await;
+        }
         member(at, &*at.endpoint()?.backend.get_volume(&volume).await?)
     }
 
-    async fn list(&self, at: &Place) -> Result<Vec<Member>> {
-        let volumes = at.endpoint()?.backend.volumes().await?;
-        volumes.iter().map(|volume| member(at, volume)).collect()
+    async fn list(&self, at: &Place) -> Result<Listed> {
+        let (volumes, at) = (at.endpoint()?.backend.volumes().await?, at.clone());
+        let edition = volumes.clone();
+        let members = move || volumes.iter().map(|volume| member(&at, volume)).collect();
+        Ok(Listed::Of(edition, Box::new(members)))
     }
 
     async fn make(&self, at: &Place, name: &str) -> Result<Member> {
-        create(at, &new_name(name)?, &NewVolume::default()).await
+        let volume = new_name(name)?;
+        if let Some(path) = junction_name(at, &volume)? {
+            let error = Error::invalid("a new volume needs a name of its own", volume.as_str(), 0);
+            let hint = format!(
+                "mkdir staging/NAME, echo {path} > staging/NAME/junction_path, mv staging/NAME volumes/NAME"
+            );
+            return Err(error.hint(hint));
+        }
+        create(at, &volume, &NewVolume::default()).await
     }
 
     async fn remove(&self, at: &Place, name: &str) -> Result<()> {
@@ -158,6 +177,13 @@ pub fn protect_new(at: &Place, new: &mut NewVolume) {
     }
 }
 
+/// The junction path in a name of the form `NODE:/junction/path`, on back-ends that know such names.
+fn junction_name<'a>(at: &Place, name: &'a VolumeName) -> Result<Option<&'a str>> {
+    let knows = at.endpoint()?.backend.capabilities().junction_names;
+    let (_, path) = name.as_str().split_once(':').unwrap_or_default();
+    Ok(Some(path).filter(|path| knows && path.starts_with('/')))
+}
+
 /// The volume that a new file name in `volumes/` or `staging/` stands for.
 pub fn new_name(name: &str) -> Result<VolumeName> {
     VolumeName::new(&new_object_name(name)?)
@@ -179,5 +205,6 @@ pub fn member(at: &Place, volume: &Volume) -> Result<Member> {
         place: at.at(Object::Volume(at.endpoint()?.clone(), volume.into())),
         row: row(),
         stat: Stat::of_volume(volume),
+        unseen: false,
     })
 }

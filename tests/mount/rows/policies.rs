@@ -49,19 +49,19 @@ fn a_rule_is_added_and_removed_and_only_once() {
         done(
             "cd policies/nfs; echo .cern.ch >> rules; cat rules",
             "10.0.0.1\n10.0.0.2\n@hosts\n.cern.ch\n",
-            &["ensure_policy_rule_present(nfs, .cern.ch)"],
+            &["ensure_policy_rules_present(nfs, .cern.ch)"],
         ),
         done("cd policies/nfs; echo 10.0.0.1 >> rules; echo 10.0.0.1/32 >> rules", "", &[]),
         done(
             "cd policies/nfs; echo -10.0.0.1 >> rules; echo -10.0.0.1 >> rules; cat rules",
             "10.0.0.2\n@hosts\n",
-            &["ensure_policy_rule_absent(nfs, 10.0.0.1)"],
+            &["ensure_policy_rules_absent(nfs, 10.0.0.1)"],
         ),
         // Lines that only take away replace nothing.
         done(
             "cd policies/nfs; echo -10.0.0.1 > rules; cat rules",
             "10.0.0.2\n@hosts\n",
-            &["ensure_policy_rule_absent(nfs, 10.0.0.1)"],
+            &["ensure_policy_rules_absent(nfs, 10.0.0.1)"],
         ),
         done("cd policies/nfs; echo '# words' >> rules; echo >> rules; cat rules | cat > rules", "", &[]),
         refused(
@@ -90,10 +90,8 @@ fn a_replaced_list_is_make_before_break() {
             "cd policies/nfs; echo 10.0.0.9 > rules; cat rules",
             "10.0.0.9\n",
             &[
-                "ensure_policy_rule_present(nfs, 10.0.0.9)",
-                "ensure_policy_rule_absent(nfs, 10.0.0.1)",
-                "ensure_policy_rule_absent(nfs, 10.0.0.2)",
-                "ensure_policy_rule_absent(nfs, @hosts)",
+                "ensure_policy_rules_present(nfs, 10.0.0.9)",
+                "ensure_policy_rules_absent(nfs, 10.0.0.1 10.0.0.2 @hosts)",
             ],
         ),
         done(
@@ -105,11 +103,7 @@ fn a_replaced_list_is_make_before_break() {
         done(
             "cd policies/nfs; echo none > rules; cat rules",
             "",
-            &[
-                "ensure_policy_rule_absent(nfs, 10.0.0.1)",
-                "ensure_policy_rule_absent(nfs, 10.0.0.2)",
-                "ensure_policy_rule_absent(nfs, @hosts)",
-            ],
+            &["ensure_policy_rules_absent(nfs, 10.0.0.1 10.0.0.2 @hosts)"],
         ),
         done(": > policies/nfs/rules; echo > policies/nfs/rules; echo '#' > policies/nfs/rules", "", &[]),
     ]);

@@ -1,5 +1,7 @@
 //! From a configuration to a tree of ready endpoints, in one place.
 
+mod ontap;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -7,7 +9,7 @@ use glob::Pattern;
 use nix::unistd::{Group, User, getegid, geteuid, gethostname};
 use toml::Spanned;
 
-use crate::backend::{HostName, NewVolume};
+use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
 use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind, with_hint};
 use crate::registry::{MemoryRegistry, Registered, Registry};
@@ -40,7 +42,7 @@ pub fn compose(
     let has = |option| options.contains(&option) || config.mount.options.contains(&option);
     let options = Options {
         host,
-        cache_ttl: config.mount.cache_ttl,
+        cache_ttl: config.mount.cache_ttl.0,
         protect_new: config.mount.protect_new,
         quiet: has(MountOption::Quiet),
         hide_ctl: has(MountOption::HideCtl),
@@ -89,12 +91,18 @@ fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<En
         if before(at).any(|other| other == name) {
             return Err(fault(format!("there are two endpoints {name:?}; accepted: each name once")));
         }
-        let backend = match endpoint.kind {
-            EndpointKind::Memory => memory(config, endpoint),
+        if let Some((key, span)) = endpoint.misplaced() {
+            let message =
+                format!("an endpoint of this kind does not take {key}; docs/operating.md says who does");
+            return Err(config.source.fault(&span, message));
+        }
+        let backend: Result<Arc<dyn StorageBackend>, ConfigError> = match endpoint.kind {
+            EndpointKind::Memory => memory(config, endpoint).map(|memory| Arc::new(memory) as _),
+            EndpointKind::Ontap => ontap::endpoint(config, endpoint),
         };
         match (backend, defaults(config, endpoint)) {
             (Ok(backend), Ok(defaults)) => {
-                let backend = Arc::new(Registered::new(name, Arc::new(backend), registry.clone()));
+                let backend = Arc::new(Registered::new(name, backend, registry.clone()));
                 Ok(Arc::new(Endpoint::new(name, backend, defaults)))
             }
             (backend, defaults) => {

@@ -1,16 +1,18 @@
 //! The configuration file: TOML, unknown keys are errors, every fault with file, line and key.
 
-use std::collections::BTreeMap;
+mod endpoint;
+
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use endpoint::{Endpoint, EndpointKind, Protocol};
+
 use crate::backend::{Error, HostName};
-use crate::backends::memory::Generate;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +42,6 @@ pub struct Mount {
     /// As `-o`.
     pub options: Vec<MountOption>,
     /// How long an answer may be remembered.
-    #[serde(deserialize_with = "duration")]
     pub cache_ttl: Duration,
     /// Whether new volumes are protected from `rmdir`.
     pub protect_new: bool,
@@ -48,7 +49,12 @@ pub struct Mount {
 
 impl Default for Mount {
     fn default() -> Mount {
-        Mount { host: None, options: Vec::new(), cache_ttl: Duration::from_secs(2), protect_new: false }
+        Mount {
+            host: None,
+            options: Vec::new(),
+            cache_ttl: Duration(time::Duration::from_secs(2)),
+            protect_new: false,
+        }
     }
 }
 
@@ -63,33 +69,6 @@ pub enum MountOption {
     Quiet,
     /// `.ctl` is left out of the listing of the root.
     HideCtl,
-}
-
-/// `[[endpoint]]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// Its directory.
-    pub name: Spanned<String>,
-    /// What it is.
-    pub kind: EndpointKind,
-    /// Memory: a file to start with.
-    #[serde(default)]
-    pub load: Option<Spanned<PathBuf>>,
-    /// Memory: how much to make up.
-    #[serde(default)]
-    pub generate: Option<Spanned<Generate>>,
-    /// What `mkdir volumes/V` creates with.
-    #[serde(default)]
-    pub defaults: BTreeMap<String, Spanned<Scalar>>,
-}
-
-/// Kinds of back-ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndpointKind {
-    /// In memory.
-    Memory,
 }
 
 /// A value of `defaults`: text, a number, or true and false.
@@ -258,11 +237,15 @@ pub fn with_hint(error: &Error) -> String {
     format!("{error}{hint}")
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    humantime::parse_duration(&text).map_err(|e| {
-        serde::de::Error::custom(format!(
-            "{text:?} is not a duration ({e}); accepted: 500ms, 2s, 1m and the like"
-        ))
-    })
+/// A span of time, written as `500ms`, `2s` or `1m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Duration(pub time::Duration);
+
+impl TryFrom<String> for Duration {
+    type Error = String;
+    fn try_from(text: String) -> Result<Duration, String> {
+        let bad = |e| format!("{text:?} is not a duration ({e}); accepted: 500ms, 2s, 1m and the like");
+        humantime::parse_duration(&text).map(Duration).map_err(bad)
+    }
 }

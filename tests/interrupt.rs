@@ -1,0 +1,159 @@
+//! Ctrl-C and kill while a request waits for a slow back-end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use common::mounted::Mount;
+
+/// Much longer than anybody waits who is let go.
+const SLOW: Duration = Duration::from_secs(60);
+/// Much longer than it takes to let somebody go, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A small content, and a back-end that has not answered yet.
+fn slow_mount() -> Mount {
+    let mount = Mount::small();
+    // What the paths need is known to the kernel, so that the call itself is what waits.
+    mount.read("dummy/volumes/db1/size_used");
+    mount.backend.take_reads();
+    *mount.backend.delay.lock() = SLOW;
+    mount
+}
+
+/// Runs a command in a volume's directory. Rust blocks no signals and restores SIGPIPE only.
+fn start(mount: &Mount, program: &str, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(mount.root()).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap()
+}
+
+/// Waits until a request of the command waits for the back-end, a little longer than it takes to be watched.
+fn until_it_waits(mount: &Mount) {
+    let begun = Instant::now();
+    while mount.backend.take_reads().is_empty() && mount.backend.take_changes().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "no request came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// As a terminal does: the command and all that it started.
+fn kill(child: &Child, signal: i32) {
+    let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
+    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+/// The end of a command, if it ends in time.
+fn end(child: &mut Child) -> Option<ExitStatus> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+#[test]
+fn a_fatal_signal_ends_the_wait_of_every_call() {
+    let calls: [(&str, &[&str]); 7] = [
+        ("cat", &["dummy/volumes/db1/size_used"]),
+        ("stat", &["dummy/volumes/db1/size_used"]),
+        ("ls", &["-l", "dummy/policies"]),
+        ("mkdir", &["dummy/volumes/db1/snapshots/new"]),
+        ("rmdir", &["dummy/volumes/db1/snapshots/s2"]),
+        ("bash", &["-c", "echo 5G > dummy/volumes/db1/size_total"]),
+        ("bash", &["-c", "cat dummy/volumes/db2/state; true"]),
+    ];
+    let signals = [
+        libc::SIGINT,
+        libc::SIGTERM,
+        libc::SIGHUP,
+        libc::SIGKILL,
+        libc::SIGQUIT,
+        libc::SIGUSR1,
+        libc::SIGALRM,
+    ];
+    for (at, (program, arguments)) in calls.iter().enumerate() {
+        // Each call with some of the signals, all signals with some of the calls.
+        let ignored = |signal: &&i32| *program == "bash" && **signal == libc::SIGQUIT; // In all cases, says its manual.
+        for signal in signals.iter().cycle().filter(|signal| !ignored(signal)).skip(at * 2).take(3) {
+            let mount = slow_mount();
+            let mut child = start(&mount, program, arguments);
+            until_it_waits(&mount);
+            kill(&child, *signal);
+            let status = end(&mut child);
+            *mount.backend.delay.lock() = Duration::ZERO;
+            let status = status.unwrap_or_else(|| {
+                let _ = child.kill();
+                panic!("{program} {arguments:?} was not let go by signal {signal}")
+            });
+            // A shell waits for its child, and tells of it in its own status.
+            let told = status.signal() == Some(*signal) || !status.success();
+            assert!(told, "{program} {arguments:?}, signal {signal}: {status:?}");
+        }
+    }
+}
+
+#[test]
+fn a_change_goes_on_without_its_caller_and_is_kept() {
+    let mount = Mount::small();
+    *mount.backend.delay.lock() = Duration::from_secs(2);
+    let mut child = start(&mount, "mkdir", &["dummy/volumes/db1/snapshots/new"]);
+    while mount.backend.take_changes().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill(&child, libc::SIGKILL);
+    assert_eq!(end(&mut child).and_then(|status| status.signal()), Some(libc::SIGKILL));
+    *mount.backend.delay.lock() = Duration::ZERO;
+    let begun = Instant::now();
+    while !mount.read(".ctl/audit").contains("\"op\":\"mkdir\"") {
+        assert!(begun.elapsed() < PATIENCE, "the change was not kept: {}", mount.read(".ctl/audit"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let audit = mount.read(".ctl/audit");
+    assert!(audit.contains("snapshots/new\",\"result\":\"ok\""), "{audit}");
+    assert!(mount.path("dummy/volumes/db1/snapshots/new").is_dir());
+    assert_eq!(mount.backend.take_changes(), Vec::<String>::new(), "nothing was done twice");
+}
+
+/// Signals that are caught, ignored or blocked do not end a call: Python would call again for ever.
+#[test]
+fn a_signal_that_is_handled_leaves_the_call_alone() {
+    let python = "
+import os, signal, sys
+for s in (signal.SIGCHLD, signal.SIGALRM, signal.SIGWINCH, signal.SIGURG, signal.SIGUSR1):
+    signal.signal(s, lambda *_: None)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGQUIT])
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+f = os.open('dummy/volumes/db1/size_total', os.O_WRONLY | os.O_TRUNC)
+written = os.write(f, b'5G\\n')
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(written)
+";
+    let mount = Mount::small();
+    mount.read("dummy/volumes/db1/size_total");
+    mount.backend.take_changes();
+    *mount.backend.delay.lock() = Duration::from_secs(2);
+    let mut child = start(&mount, "python3", &["-c", python]);
+    while mount.backend.take_changes().is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "python ended before its write was under way");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    *mount.backend.delay.lock() = Duration::ZERO;
+    for signal in [libc::SIGUSR1, libc::SIGWINCH, libc::SIGURG, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        kill(&child, signal);
+    }
+    assert!(end(&mut child).is_some(), "python did not end");
+    let output = child.wait_with_output().unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.success(), text.as_str()), (true, "3\n"));
+    assert_eq!(mount.backend.take_changes(), Vec::<String>::new(), "the write came once");
+    assert_eq!(mount.read("dummy/volumes/db1/size_total"), "5368709120\n");
+}
