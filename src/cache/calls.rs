@@ -24,6 +24,29 @@ impl Cache {
         change.await
     }
 
+    /// A change of rules says what they are afterwards, if it is known what they were: as old an answer as that.
+    async fn rules_changed(
+        &self,
+        policy: &PolicyName,
+        change: impl Future<Output = Result<()>>,
+        edit: impl FnOnce(&mut Vec<Rule>),
+    ) -> Result<()> {
+        let (before, generation) = {
+            let known = self.known.lock();
+            (known.policy.with_age(policy), known.generation)
+        };
+        self.changed(change, |known| known.forget_policy(policy)).await?;
+        let mut known = self.known.lock();
+        // This one change was made meanwhile, and no other.
+        if let Some((mut kept, since)) = before
+            && known.generation == generation + 1
+        {
+            edit(&mut Arc::make_mut(&mut kept).rules);
+            known.policy.keep_since(policy.clone(), kept, since);
+        }
+        Ok(())
+    }
+
     fn no_volume(&self, volume: &VolumeName) -> bool {
         let known = self.known.lock();
         known.volumes.fresh(&(), self.ttl).is_some() && known.volume.stale(volume).is_none()
@@ -251,14 +274,22 @@ impl StorageBackend for Cache {
         self.changed(self.inner.set_policy(volume, policy), |known| known.forget_volume(volume)).await
     }
 
+    /// What was added is known: the list need not be asked for again.
     async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
         let change = self.inner.ensure_policy_rules_present(policy, rules);
-        self.changed(change, |known| known.forget_policy(policy)).await
+        let add = |kept: &mut Vec<Rule>| {
+            for rule in rules {
+                if !kept.contains(rule) {
+                    kept.push(rule.clone());
+                }
+            }
+        };
+        self.rules_changed(policy, change, add).await
     }
 
     async fn ensure_policy_rules_absent(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {
         let change = self.inner.ensure_policy_rules_absent(policy, rules);
-        self.changed(change, |known| known.forget_policy(policy)).await
+        self.rules_changed(policy, change, |kept| kept.retain(|rule| !rules.contains(rule))).await
     }
 
     async fn order_policy_rules(&self, policy: &PolicyName, order: &[Rule]) -> Result<()> {

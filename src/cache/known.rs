@@ -47,6 +47,16 @@ impl<K: Eq + Hash, T: Clone> Answers<K, T> {
         self.flights.extend(flight.downgrade().map(|flight| (key, flight)));
     }
 
+    /// The answer, however old, and since when it is known.
+    pub fn with_age(&self, key: &K) -> Option<(T, Instant)> {
+        self.kept.get(key).cloned()
+    }
+
+    /// Keeps an answer that is as old as another.
+    pub fn keep_since(&mut self, key: K, answer: T, since: Instant) {
+        self.kept.insert(key, (answer, since));
+    }
+
     /// Keeps an answer of now.
     pub fn keep(&mut self, key: K, answer: T) {
         self.kept.insert(key, (answer, Instant::now()));

@@ -106,7 +106,19 @@ fn a_policy_and_a_size_are_set_by_one_change_each() {
 fn a_whole_file_of_rules_costs_a_listing_and_its_rules() {
     let mount = visited();
     let policy = mount.dir.path().join("netapp/policies/default");
-    // At the close the list is looked at again, as it is then: the policy and its rules.
     let calls = mount.calls_of(&policy, "seq -f '10.3.0.%g' 20 > rules");
-    assert_eq!(calls, "export-policy-get-iter 1, export-rule-create 20, export-rule-get-iter 2");
+    assert_eq!(calls, "export-rule-create 20, export-rule-get-iter 1");
+}
+
+/// Otherwise `echo $(cat size_total) > size_total` would shrink a volume with a reserve.
+#[test]
+fn a_size_reads_as_it_was_written_whatever_the_reserve() {
+    let mount = visited();
+    let db1 = mount.volumes().join("db1");
+    mount.calls_of(&db1, "echo 8 > percentage_snapshot_reserve && echo 5G > size_total");
+    assert_eq!(
+        mount.calls_of(&db1, "echo 5368709120 > size_total").replace("sis-get-iter 1, volume-get-iter 1", ""),
+        ""
+    );
+    assert_eq!(std::fs::read_to_string(db1.join("size_total")).unwrap(), "5368709120\n");
 }

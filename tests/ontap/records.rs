@@ -18,8 +18,8 @@ async fn a_bad_record_is_left_out_and_logged_and_the_others_are_shown() {
         ("volume-id-attributes/name", None, "volume-id-attributes/name"),
         ("volume-id-attributes/name", Some("a b"), "a volume name cannot hold"),
         ("volume-id-attributes/creation-time", Some("yesterday"), "creation-time: \"yesterday\""),
-        ("volume-space-attributes/size-total", None, "volume-space-attributes/size-total"),
-        ("volume-space-attributes/size-total", Some("many"), "size-total: \"many\""),
+        ("volume-space-attributes/size-used", None, "volume-space-attributes/size-used"),
+        ("volume-space-attributes/size", Some("many"), "size: \"many\""),
         ("volume-space-attributes/size-used", Some("-1"), "size-used: \"-1\""),
         (
             "volume-space-attributes/percentage-snapshot-reserve",
@@ -48,14 +48,12 @@ async fn a_bad_record_is_left_out_and_logged_and_the_others_are_shown() {
 #[tokio::test]
 async fn one_volume_with_a_bad_field_is_an_error_that_names_call_and_field() {
     let filer = Filer::small();
-    let fault = FaultKind::WrongRecord {
-        field: "volume-space-attributes/size-total".into(),
-        value: Some("many".into()),
-    };
+    let fault =
+        FaultKind::WrongRecord { field: "volume-space-attributes/size".into(), value: Some("many".into()) };
     filer.running.inject(Fault::new("volume-get-iter", fault));
     let error = filer.zapi().get_volume(&v("db1")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Remote);
-    assert_eq!(error.to_string(), "the answer to volume-get-iter has a strange size-total: \"many\"");
+    assert_eq!(error.to_string(), "the answer to volume-get-iter has a strange size: \"many\"");
 }
 
 #[tokio::test]

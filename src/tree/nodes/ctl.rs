@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 
-use crate::backend::{Api, Error, Result};
+use crate::backend::{Api, CallCount, Error, Result};
 use crate::tree::limits;
 use crate::tree::place::Place;
 use crate::tree::shared::Shared;
@@ -137,6 +137,25 @@ fn metrics(shared: &Shared) -> String {
     for endpoint in &shared.endpoints {
         let up = i32::from(endpoint.backend.health().api != Api::Down);
         let _ = writeln!(text, "filerfs_endpoint_up{{endpoint=\"{}\"}} {up}", endpoint.name);
+    }
+    let calls: Vec<_> = shared
+        .endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.backend.calls().into_iter().map(move |call| (&endpoint.name, call)))
+        .collect();
+    let counters: [(&str, &str, fn(&CallCount) -> String); 2] = [
+        ("filerfs_calls_total", "Calls of the storage by operation and result.", |call| {
+            call.count.to_string()
+        }),
+        ("filerfs_call_seconds_total", "Seconds that they took together.", |call| call.seconds.to_string()),
+    ];
+    for (counter, help, value) in counters {
+        let _ = writeln!(text, "# HELP {counter} {help}\n# TYPE {counter} counter");
+        for (endpoint, count) in &calls {
+            let (call, result) = (count.call, count.result);
+            let labels = format!("endpoint=\"{endpoint}\",call=\"{call}\",result=\"{result}\"");
+            let _ = writeln!(text, "{counter}{{{labels}}} {}", value(count));
+        }
     }
     text
 }

@@ -81,9 +81,7 @@ impl Zapi {
             if refused && step.junction_path.is_none() {
                 continue;
             }
-            // With a reserve, what a size was read as is not what it was set to.
-            let known = step.size_total.is_none() || before.percentage_snapshot_reserve == Some(0);
-            if !known || self.set(name, &before.clone().named_in(step)).await.is_err() {
+            if self.set(name, &before.clone().named_in(step)).await.is_err() {
                 return error.context(format!("{what} was done and could not be taken back"));
             }
         }

@@ -47,6 +47,7 @@ struct Id {
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Space {
+    size: Option<String>,
     size_total: Option<String>,
     size_used: Option<String>,
     percentage_snapshot_reserve: Option<String>,
@@ -97,8 +98,13 @@ fn wanted() -> Element {
         "junction-path",
         "comment",
     ];
-    let space =
-        ["size-total", "size-used", "percentage-snapshot-reserve", "percentage-snapshot-reserve-used"];
+    let space = [
+        "size",
+        "size-total",
+        "size-used",
+        "percentage-snapshot-reserve",
+        "percentage-snapshot-reserve-used",
+    ];
     let attributes = Element::new()
         .child("volume-id-attributes", Element::new().names(&id))
         .child("volume-space-attributes", Element::new().names(&space))
@@ -186,7 +192,9 @@ impl Zapi {
         let name = VolumeName::new(required(GET, "volume-id-attributes/name", &id.name)?)?;
         let uuid = id.instance_uuid.or(id.uuid);
         let uuid = required(GET, "volume-id-attributes/uuid", &uuid)?.to_owned();
-        let size_total = required(GET, "volume-space-attributes/size-total", &space.size_total)?;
+        // `size` is what a size is set to; `size-total` is that without the snapshot reserve.
+        let total = space.size.or(space.size_total);
+        let total = required(GET, "volume-space-attributes/size", &total)?;
         let size_used = required(GET, "volume-space-attributes/size-used", &space.size_used)?;
         let (background, inline) = compression.get(name.as_str()).copied().unwrap_or_default();
         let created: Option<u64> = optional(GET, "creation-time", &id.creation_time)?;
@@ -202,7 +210,7 @@ impl Zapi {
             uuid,
             state: record.volume_state_attributes.state,
             settings: Settings {
-                size_total: Some(typed(GET, "size-total", size_total)?),
+                size_total: Some(typed(GET, "size", total)?),
                 percentage_snapshot_reserve: optional(
                     GET,
                     "percentage-snapshot-reserve",
@@ -286,8 +294,9 @@ impl Zapi {
         let volume = self.one_volume(name).await;
         volume.is_ok_and(|volume| {
             let settings = &volume.settings;
-            // The reserve is no part of the total; nobody has yet set a fresh volume to grow.
-            let sized = settings.size_total.is_some_and(|total| total < size.saturating_add(BLOCK));
+            // Nobody has yet set a fresh volume to grow.
+            let sized =
+                settings.size_total.is_some_and(|total| total >= size && total < size.saturating_add(BLOCK));
             sized
                 && settings.junction_path.as_deref() == Some(path)
                 && settings.autosize_enabled == Some(false)
