@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use fuser::{Errno, INodeNo, Notifier};
 use tokio::runtime::Handle;
 
-use super::callers;
+use super::callers::Commands;
 use super::errno::errno;
 use super::interrupt::doomed;
 use super::replies::Answer;
@@ -40,12 +40,19 @@ pub struct Answers {
     runtime: Handle,
     notifier: OnceLock<Notifier>,
     waiting: AtomicUsize,
+    commands: Commands,
 }
 
 impl Answers {
     /// Answers from this tree; what has to wait waits on this runtime.
     pub fn new(tree: Arc<Tree>, runtime: Handle) -> Answers {
-        Answers { tree, runtime, notifier: OnceLock::new(), waiting: AtomicUsize::new(0) }
+        Answers {
+            tree,
+            runtime,
+            notifier: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+            commands: Commands::default(),
+        }
     }
 
     /// Tells the kernel through this what it should not remember.
@@ -190,7 +197,7 @@ impl Answers {
             op: op.name,
             at: at(op.ino, op.child),
             to: op.to.map(|(ino, child)| at(ino, Some(child))),
-            command: took.map(|_| callers::command(caller.pid)).unwrap_or_default(),
+            command: took.map(|_| self.commands.of(caller.pid)).unwrap_or_default(),
             change: took,
             refusal: refusal.map(|(errno, error)| (errno, error.clone())),
             caller,

@@ -1,10 +1,12 @@
 //! What the system tells of the process behind a request.
 
-use std::fs;
-use std::io::Read;
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 
 use fuser::Request;
 use nix::unistd::{Pid, getsid};
+use parking_lot::Mutex;
 
 use crate::tree::table::Caller;
 
@@ -19,13 +21,32 @@ fn session(pid: u32) -> u32 {
     pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
 }
 
-/// The name of the program, as `ps` shows it.
-pub fn command(pid: u32) -> [u8; 16] {
-    let mut name = [0; 16];
-    if let Ok(mut file) = fs::File::open(format!("/proc/{pid}/comm")) {
-        let _ = file.read(&mut name);
+/// The names of programs. The files that tell them stay open for a while: they are those of the processes
+/// themselves, not of their numbers, and say nothing once the process is gone.
+#[derive(Default)]
+pub struct Commands(Mutex<VecDeque<(u32, File)>>);
+
+/// As many are kept open.
+const COMMANDS: usize = 16;
+
+impl Commands {
+    /// The name of a process, as `ps` shows it, filled up with zeros.
+    pub fn of(&self, pid: u32) -> [u8; 16] {
+        let mut name = [0; 16];
+        let mut open = self.0.lock();
+        if let Some(at) = open.iter().position(|(known, _)| *known == pid) {
+            if open[at].1.read_at(&mut name, 0).is_ok_and(|read| read > 0) {
+                return name;
+            }
+            open.remove(at);
+        }
+        if let Ok(file) = File::open(format!("/proc/{pid}/comm")) {
+            let _ = file.read_at(&mut name, 0);
+            open.truncate(COMMANDS - 1);
+            open.push_front((pid, file));
+        }
+        name
     }
-    name
 }
 
 /// Whether a process has a file of this path below some mount point open. Reading these links asks the
