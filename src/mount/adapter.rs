@@ -218,7 +218,7 @@ impl Filesystem for Adapter {
     }
 
     fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        if !self.0.tree.writes(handle.0) {
+        if !self.0.tree.owes(handle.0) {
             return reply.ok();
         }
         let (tree, caller) = (self.0.tree.clone(), caller(request));
@@ -237,7 +237,7 @@ impl Filesystem for Adapter {
         reply: ReplyEmpty,
     ) {
         let tree = self.0.tree.clone();
-        if !tree.writes(handle.0) {
+        if !tree.owes(handle.0) {
             tree.close(handle.0);
             return reply.ok();
         }

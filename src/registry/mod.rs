@@ -43,6 +43,9 @@ pub trait Registry: Send + Sync {
     /// Frees a volume if this host holds it.
     async fn release(&self, of: &Subject, host: &HostName) -> Result<()>;
 
+    /// What is kept for a volume, as far as it is known without asking anybody.
+    fn known_marks(&self, of: &Subject) -> Option<Marks>;
+
     /// What is kept for a volume.
     async fn marks(&self, of: &Subject) -> Result<Marks>;
 

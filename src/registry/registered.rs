@@ -106,7 +106,12 @@ impl StorageBackend for Registered {
     }
 
     fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        self.backend.known_volume(volume)
+        let volume = self.backend.known_volume(volume)?;
+        if !self.keeps_marks() {
+            return Some(volume);
+        }
+        let marks = self.registry.known_marks(&self.subject(volume.identity))?;
+        Some(self.marked(volume, Some(&marks)))
     }
 
     fn refresh(&self) {

@@ -92,11 +92,11 @@ impl Tree {
     }
 
     /// Whether a close of this open file can have anything to do.
-    pub fn writes(&self, handle: u64) -> bool {
-        self.handles.writes(handle)
+    pub fn owes(&self, handle: u64) -> bool {
+        self.handles.owes(handle)
     }
 
-    /// The last descriptor of a file that cannot have been written to is closed.
+    /// The last descriptor of a file of which nothing is owed is closed.
     pub fn close(&self, handle: u64) {
         self.handles.close(handle);
     }

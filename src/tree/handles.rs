@@ -56,9 +56,9 @@ impl Handles {
         Ok(self.files.lock().entry(number).or_insert(handle).clone())
     }
 
-    /// Whether an open file may be written to; one that is not known may.
-    pub fn writes(&self, number: u64) -> bool {
-        self.files.lock().get(&number).is_none_or(|handle| handle.writes)
+    /// Whether a close may have something to do; of a file that is not known it may.
+    pub fn owes(&self, number: u64) -> bool {
+        self.files.lock().get(&number).is_none_or(|handle| handle.writes && handle.owes())
     }
 
     /// Closes a file, if it is known.
@@ -93,6 +93,11 @@ impl Handles {
 }
 
 impl Handle {
+    /// Text waits for its newline, or a list for its close; or a write is under way, and nobody knows yet.
+    fn owes(&self) -> bool {
+        self.writing.try_lock().map_or(true, |writing| writing.owes())
+    }
+
     fn new(node: Arc<Node>, opener: u32, mode: Opening) -> Arc<Handle> {
         let writing = tokio::sync::Mutex::new(Writing::new(mode.truncates));
         Arc::new(Handle {

@@ -107,8 +107,17 @@ impl Place {
         let (Object::Volume(endpoint, known) | Object::Snapshot(endpoint, known, _)) = &self.object else {
             return Err(wrong_row());
         };
-        let volume = endpoint.backend.get_volume(&known.name).await?;
+        let volume = match endpoint.backend.known_volume(&known.name) {
+            Some(volume) => volume,
+            None => endpoint.backend.get_volume(&known.name).await?,
+        };
         same(known, volume.identity, "volume").map(|()| volume)
+    }
+
+    /// The same, if it is known without asking the storage.
+    pub fn known_volume(&self) -> Option<Arc<Volume>> {
+        let Object::Volume(endpoint, known) = &self.object else { return None };
+        endpoint.backend.known_volume(&known.name).filter(|volume| volume.identity == known.identity)
     }
 
     /// The snapshot that this place is in.

@@ -92,6 +92,11 @@ impl Writing {
         self.pending.clear();
     }
 
+    /// Whether anything waits for a close.
+    pub fn owes(&self) -> bool {
+        !self.pending.is_empty() || self.replacement().is_some()
+    }
+
     /// What waits to be applied at close. It is tried once: a later close has nothing to do.
     pub fn close(&mut self) -> Vec<u8> {
         let pending = std::mem::take(&mut self.pending);

@@ -124,7 +124,9 @@ impl StorageBackend for Counting {
     }
 
     fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        self.inner.known_volume(volume)
+        // Every read shall be seen.
+        let _ = volume;
+        None
     }
 
     fn refresh(&self) {

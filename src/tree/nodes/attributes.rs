@@ -163,6 +163,10 @@ struct VolumeAttribute(&'static Attribute);
 
 #[async_trait]
 impl Show for VolumeAttribute {
+    fn known(&self, at: &Place) -> Option<String> {
+        self.0.shown(&at.known_volume()?.settings).map(|value| line(&value))
+    }
+
     async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
         Ok(self.0.shown(&at.volume().await?.settings).map(|value| line(&value)))
     }

@@ -143,7 +143,8 @@ fn metrics(shared: &Shared) -> String {
         .iter()
         .flat_map(|endpoint| endpoint.backend.calls().into_iter().map(move |call| (&endpoint.name, call)))
         .collect();
-    let counters: [(&str, &str, fn(&CallCount) -> String); 2] = [
+    type Value = fn(&CallCount) -> String;
+    let counters: [(&str, &str, Value); 2] = [
         ("filerfs_calls_total", "Calls of the storage by operation and result.", |call| {
             call.count.to_string()
         }),

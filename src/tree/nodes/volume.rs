@@ -97,6 +97,10 @@ struct Field(fn(&Volume) -> Option<String>);
 
 #[async_trait]
 impl Show for Field {
+    fn known(&self, at: &Place) -> Option<String> {
+        (self.0)(&*at.known_volume()?).map(|value| line(&value))
+    }
+
     async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
         Ok((self.0)(&*at.volume().await?).map(|value| line(&value)))
     }
