@@ -5,6 +5,8 @@
 pub mod counting;
 pub mod mounted;
 pub mod shell;
+#[cfg(feature = "simulator")]
+pub mod zapi;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

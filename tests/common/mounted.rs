@@ -1,5 +1,6 @@
 //! A real mount, in this process, for as long as the value lives.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct Mount {
     pub tree: Arc<Tree>,
     dir: TempDir,
     served: Option<(Runtime, Mounted)>,
+    /// What the back-end speaks to.
+    kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Mount {
@@ -37,7 +40,13 @@ impl Mount {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mounted = Mounted::new(tree.clone(), dir.path(), read_only, runtime.handle()).unwrap();
-        Mount { backend, tree, dir, served: Some((runtime, mounted)) }
+        Mount { backend, tree, dir, served: Some((runtime, mounted)), kept: None }
+    }
+
+    /// Keeps this alive as long as the mount.
+    pub fn keeping(mut self, what: impl Any + Send + Sync) -> Mount {
+        self.kept = Some(Box::new(what));
+        self
     }
 
     /// The root of the mount.

@@ -11,6 +11,8 @@ pub struct Case {
     refusal: Option<Says>,
     changes: &'static [&'static str],
     last_error: &'static [&'static str],
+    /// Why only memory can do it so; none if an ONTAP filer does the same.
+    memory_only: Option<&'static str>,
 }
 
 /// The text of a refusal: a builtin's differs from shell to shell, a program's does not.
@@ -28,12 +30,12 @@ pub enum Says {
 
 /// A script that succeeds, prints this, and makes these changes.
 pub fn done(script: &'static str, stdout: &'static str, changes: &'static [&'static str]) -> Case {
-    Case { setup: "", script, stdout, refusal: None, changes, last_error: &["ok\n"] }
+    Case { setup: "", script, stdout, refusal: None, changes, last_error: &["ok\n"], memory_only: None }
 }
 
 /// A script that is refused, changes nothing, and finds these words in `last_error`.
 pub fn refused(script: &'static str, says: Says, last_error: &'static [&'static str]) -> Case {
-    Case { setup: "", script, stdout: "", refusal: Some(says), changes: &[], last_error }
+    Case { setup: "", script, stdout: "", refusal: Some(says), changes: &[], last_error, memory_only: None }
 }
 
 impl Case {
@@ -47,15 +49,23 @@ impl Case {
         Case { changes, ..self }
     }
 
+    /// A filer does otherwise, for this reason.
+    pub fn on_memory_only(self, why: &'static str) -> Case {
+        Case { memory_only: Some(why), ..self }
+    }
+
     /// With this output before the refusal.
     pub fn printing(self, stdout: &'static str) -> Case {
         Case { stdout, ..self }
     }
 }
 
-/// Runs each case in each shell, on a mount of its own.
+/// Runs each case in each shell, on a mount of its own; and in one shell on an ONTAP filer.
 pub fn check(cases: &[Case]) {
     check_on(Mount::small, cases);
+    let on_filer = |case| faults(SHELLS[0], &crate::common::zapi::small(), case);
+    let faults: Vec<_> = cases.iter().filter(|case| case.memory_only.is_none()).flat_map(on_filer).collect();
+    assert!(faults.is_empty(), "on a filer:\n{}", faults.join("\n"));
 }
 
 /// The same, on such a mount.

@@ -29,6 +29,7 @@ fn mkdir_and_rmdir_create_and_remove_a_policy() {
             Says::Tool("rmdir: failed to remove 'policies/nfs': Device or resource busy\n"),
             &["errno=EBUSY op=rmdir path=/dummy/policies/nfs", "in force on db2", "volumes/V/policy"],
         )
+        .on_memory_only("a filer refuses in its own words")
         .having(&["remove_policy(nfs)"]),
         refused(
             "mkdir policies/nfs",

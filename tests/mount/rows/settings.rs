@@ -41,7 +41,8 @@ fn a_new_value_is_one_change() {
             "cd volumes/db1; echo on > inline_compression; cat inline_compression",
             "1\n",
             &["patch_volume(db1, inline_compression=1)"],
-        ),
+        )
+        .on_memory_only("on a filer inline compression needs compression"),
         done(
             "cd volumes/db1; echo auto > caching_policy; cat caching_policy",
             "auto\n",
@@ -124,6 +125,7 @@ fn a_refused_echo_fails_in_every_shell() {
         refused("echo nsf > volumes/db1/policy", INVALID, &["there is no policy nsf", "known: nfs"]),
         refused("echo db1 > volumes/db1/junction_path", INVALID, &["does not begin with /", "^"]),
         refused("echo /db1 > volumes/db2/junction_path", INVALID, &["volume db1 is mounted at /db1"])
+            .on_memory_only("a filer refuses in its own words")
             .having(&["patch_volume(db2, junction_path=/db1)"]),
         refused(
             "echo x > volumes/db1/uuid",

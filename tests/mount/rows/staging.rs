@@ -17,20 +17,20 @@ fn a_staged_volume_is_created_by_one_rename_with_all_its_fields() {
             "21474836480\n",
             &[],
         ),
-        done("mkdir staging/v; mv staging/v volumes/w; ls volumes", "db1\ndb2\nw\n", &["create_volume(w, )"]),
-        done("mkdir staging/v; mv staging/v volumes; ls volumes", "db1\ndb2\nv\n", &["create_volume(v, )"]),
+        done("mkdir staging/v; mv staging/v volumes/w; ls volumes", "db1\ndb2\nw\n", &["create_volume(w, )"]).on_memory_only("a volume on a filer needs size_total and junction_path"),
+        done("mkdir staging/v; mv staging/v volumes; ls volumes", "db1\ndb2\nv\n", &["create_volume(v, )"]).on_memory_only("a volume on a filer needs size_total and junction_path"),
         done("mkdir staging/v; cd staging/v; echo x > comment; echo > comment; cat comment", "", &[]),
         done(
             "mkdir staging/v; echo aggr1 > staging/v/aggregate_name; mv staging/v volumes; cat volumes/v/aggregate_name",
             "aggr1\n",
             &["create_volume(v, )"],
-        ),
+        ).on_memory_only("a volume on a filer needs size_total and junction_path"),
         // What is not set comes from the defaults.
         done(
             "mkdir staging/v; echo x > staging/v/comment; mv staging/v volumes; cat volumes/v/size_total",
             "1073741824\n",
             &["create_volume(v, size_total=1073741824 comment=x)"],
-        )
+        ).on_memory_only("a volume on a filer needs size_total and junction_path")
         .after("echo size_total 1G > defaults"),
     ]);
 }
@@ -52,7 +52,8 @@ fn a_staged_volume_with_an_origin_is_a_clone() {
             "mkdir staging/v; cd staging/v; echo db1@s1 > origin; echo > origin; mv ../v ../../volumes",
             "",
             &["create_volume(v, )"],
-        ),
+        )
+        .on_memory_only("a volume on a filer needs size_total and junction_path"),
         refused(
             "mkdir staging/v; echo db1@s9 > staging/v/origin",
             Says::Echo("No such file or directory"),
@@ -88,7 +89,7 @@ fn a_refused_rename_keeps_the_staged_volume_for_another_try() {
             "mv staging/v volumes/v; echo went on",
             Says::Tool("mv: cannot move 'staging/v' to a subdirectory of itself, 'volumes/v'\n"),
             &["errno=EINVAL op=rename", "there is no aggregate none", "accepted: aggr1"],
-        )
+        ).on_memory_only("a volume on a filer needs size_total and junction_path")
         .after("mkdir staging/v; echo none > staging/v/aggregate_name")
         .having(&["create_volume(v, )", "create_volume(v, )"]),
         refused(
@@ -101,7 +102,7 @@ fn a_refused_rename_keeps_the_staged_volume_for_another_try() {
             "mv -T staging/v volumes/db1 2>&1; cat staging/v/comment",
             Says::Tool(""),
             &["errno=EEXIST op=rename"],
-        )
+        ).on_memory_only("a volume on a filer needs size_total and junction_path")
         .after("mkdir staging/v; echo kept > staging/v/comment")
         .printing("mv: cannot move 'staging/v' to 'volumes/db1': File exists\n")
         .having(&["create_volume(db1, comment=kept)"]),

@@ -13,7 +13,8 @@ fn volumes_are_listed_and_read() {
     check(&[
         done("ls volumes", "db1\ndb2\n", &[]),
         done("ls", "defaults\njunctions\npolicies\nstaging\nvolumes\n", &[]),
-        done("cat volumes/db1/size_used volumes/db1/filer_address", "1048576\ndummy-filer\n", &[]),
+        done("cat volumes/db1/size_used volumes/db1/filer_address", "1048576\ndummy-filer\n", &[])
+            .on_memory_only("a filer's address is its own"),
         done("cat volumes/db1/creation_time volumes/db2/lock", "2025-01-01T00:00:00Z\n", &[]),
         done("cat volumes/db1/info.json | grep size_total", "  \"size_total\": 10737418240,\n", &[]),
         done("test -e volumes/none || echo missing", "missing\n", &[]),
@@ -27,18 +28,21 @@ fn mkdir_creates_a_volume_with_the_defaults() {
             "mkdir volumes/v; cat volumes/v/size_total; ls volumes",
             "0\ndb1\ndb2\nv\n",
             &["create_volume(v, )"],
-        ),
+        )
+        .on_memory_only("a volume on a filer needs size_total and junction_path"),
         done(
             "mkdir volumes/v; cat volumes/v/size_total",
             "10737418240\n",
             &["create_volume(v, size_total=10737418240 comment=for v)"],
         )
+        .on_memory_only("a volume on a filer needs size_total and junction_path")
         .after("printf 'size_total 10G\\ncomment for {name}\\n' > defaults"),
         done(
             "mkdir -p volumes/v/snapshots/s; mkdir -p volumes/v/snapshots/s; ls volumes/v/snapshots",
             "s\n",
             &["create_volume(v, )", "create_snapshot(v, s)"],
-        ),
+        )
+        .on_memory_only("a volume on a filer needs size_total and junction_path"),
         // The kernel knows the name already: it refuses by itself, and last_error still holds what was before.
         refused(
             "mkdir volumes/db1",
@@ -73,7 +77,8 @@ fn defaults_are_written_as_keys_and_last_as_long_as_the_mount() {
             "echo aggregate_name aggr1 > defaults; mkdir volumes/v; cat volumes/v/aggregate_name",
             "aggr1\n",
             &["create_volume(v, )"],
-        ),
+        )
+        .on_memory_only("a volume on a filer needs size_total and junction_path"),
         refused(
             "echo size_total 10GB > defaults",
             Says::Echo("Invalid argument"),
@@ -85,6 +90,7 @@ fn defaults_are_written_as_keys_and_last_as_long_as_the_mount() {
             Says::Tool("mkdir: cannot create directory 'volumes/v': Invalid argument\n"),
             &["errno=EINVAL op=mkdir", "there is no aggregate none", "accepted: aggr1"],
         )
+        .on_memory_only("a volume on a filer needs size_total and junction_path")
         .after("echo aggregate_name none > defaults")
         .having(&["create_volume(v, )"]),
     ]);
@@ -131,7 +137,8 @@ fn rmdir_restricts_a_volume_unless_it_is_held_or_protected() {
             "rmdir volumes/db2; mkdir volumes/db2; cat volumes/db2/size_used",
             "204800\n",
             &["restrict_volume(db2)", "create_volume(db2, )"],
-        ),
+        )
+        .on_memory_only("a volume on a filer needs size_total and junction_path"),
     ]);
 }
 
@@ -227,4 +234,31 @@ fn what_is_not_an_object_can_be_neither_made_nor_removed() {
             &[],
         ),
     ]);
+}
+
+#[test]
+fn a_volume_on_a_filer_needs_a_size_and_a_place() {
+    check_on(
+        crate::common::zapi::small,
+        &[
+            refused(
+                "mkdir volumes/v",
+                Says::Tool("mkdir: cannot create directory 'volumes/v': Invalid argument\n"),
+                &["errno=EINVAL op=mkdir path=/dummy/volumes/v", "a volume on this filer needs size_total"],
+            )
+            .having(&["create_volume(v, )"]),
+            done(
+                "mkdir volumes/v; cat volumes/v/size_total volumes/v/junction_path",
+                "1073741824\n/v\n",
+                &["create_volume(v, size_total=1073741824 junction_path=/v)"],
+            )
+            .after("printf 'size_total 1G\\njunction_path /{name}\\n' | cat > defaults"),
+            done(
+                "mkdir staging/v; echo 1G > staging/v/size_total; echo /w > staging/v/junction_path\n\
+                 mv staging/v volumes/v; readlink junctions/%2Fw",
+                "../volumes/v\n",
+                &["create_volume(v, size_total=1073741824 junction_path=/w)"],
+            ),
+        ],
+    );
 }
