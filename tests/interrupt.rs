@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -156,4 +157,101 @@ print(written)
     assert_eq!((output.status.success(), text.as_str()), (true, "3\n"));
     assert_eq!(mount.backend.take_changes(), Vec::<String>::new(), "the write came once");
     assert_eq!(mount.read("dummy/volumes/db1/size_total"), "5368709120\n");
+}
+
+/// dd and Python catch Ctrl-C: they must have the answer first, or they would ask again for ever.
+#[test]
+fn who_catches_the_signal_has_the_answer_first() {
+    let read = "import sys; sys.stdout.write(open('dummy/volumes/db1/size_used').read())";
+    let calls: [(&str, &[&str]); 2] =
+        [("python3", &["-c", read]), ("dd", &["if=dummy/volumes/db1/size_used", "status=none"])];
+    for (program, arguments) in calls {
+        let mount = slow_mount();
+        *mount.backend.delay.lock() = Duration::from_secs(3);
+        let mut child = start(&mount, program, arguments);
+        until_it_waits(&mount);
+        kill(&child, libc::SIGINT);
+        // Far longer than it takes to let somebody go, and far shorter than the answer takes.
+        std::thread::sleep(Duration::from_millis(1200));
+        assert!(child.try_wait().unwrap().is_none(), "{program} was let go before its answer");
+        assert!(end(&mut child).is_some(), "{program} did not end with its answer");
+    }
+}
+
+/// The process that the request names is seen from here, whatever it is called where it lives.
+#[test]
+fn a_command_in_a_pid_namespace_of_its_own_is_let_go() {
+    let mount = slow_mount();
+    let script = "cat dummy/volumes/db1/size_used; true";
+    let mut child = start(&mount, "unshare", &["--fork", "--pid", "--kill-child", "sh", "-c", script]);
+    until_it_waits(&mount);
+    kill(&child, libc::SIGTERM);
+    let ended = end(&mut child);
+    *mount.backend.delay.lock() = Duration::ZERO;
+    assert!(ended.is_some(), "a command in a pid namespace was not let go");
+}
+
+/// At a prompt, Ctrl-C goes to the job in the foreground, and the shell goes on.
+#[test]
+fn ctrl_c_at_a_prompt_ends_a_pipe_and_a_loop() {
+    let typed = r"
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
+def until(word):
+    seen = b''
+    while word not in seen:
+        seen += os.read(terminal, 4096)
+for job in sys.argv[1:]:
+    os.write(terminal, job.encode() + b'\n')
+    sys.stdin.readline()
+    os.write(terminal, b'\x03')
+    os.write(terminal, b'echo went $((1+1)) on\n')
+    until(b'went 2 on')
+    print('let go', flush=True)
+os.write(terminal, b'exit\n')
+os.waitpid(pid, 0)
+";
+    let mount = slow_mount();
+    let jobs = [
+        "cat dummy/volumes/db1/size_used | cat",
+        "for f in dummy/volumes/db1/size_used dummy/volumes/db2/size_used; do cat $f; done",
+        "ls -l dummy/policies",
+    ];
+    let mut command = Command::new("python3");
+    command.args(["-c", typed]).args(jobs).current_dir(mount.root());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (told, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| told.send(l))
+    });
+    for job in jobs {
+        until_it_waits(&mount);
+        stdin.write_all(b"\n").unwrap();
+        let line = lines.recv_timeout(PATIENCE);
+        if line.is_err() {
+            *mount.backend.delay.lock() = Duration::ZERO;
+            let _ = child.kill();
+        }
+        assert_eq!(line.as_deref(), Ok("let go"), "{job}");
+        mount.backend.take_reads();
+    }
+    drop(stdin);
+    assert!(end(&mut child).is_some());
+}
+
+/// A terminal full of them, while others are served.
+#[test]
+fn many_who_wait_are_all_let_go_and_others_are_served_meanwhile() {
+    let mount = slow_mount();
+    let mut waiting: Vec<_> =
+        (0..40).map(|_| start(&mount, "cat", &["dummy/volumes/db1/size_used"])).collect();
+    until_it_waits(&mount);
+    assert!(mount.read(".ctl/version").ends_with('\n'));
+    waiting.iter().for_each(|child| kill(child, libc::SIGKILL));
+    let ended: Vec<_> = waiting.iter_mut().map(end).collect();
+    *mount.backend.delay.lock() = Duration::ZERO;
+    assert!(ended.iter().all(Option::is_some), "{ended:?}");
 }

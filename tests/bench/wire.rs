@@ -125,7 +125,8 @@ fn main() {
 
     let volume = VolumeName::new("vol00001").unwrap();
     let snapshot = |name: &str| SnapshotName::new(name).unwrap();
-    let (bare, _) = site.timed(|| site.runtime.block_on(wire.create_snapshot(&volume, &snapshot("a"))).unwrap());
+    let (bare, _) =
+        site.timed(|| site.runtime.block_on(wire.create_snapshot(&volume, &snapshot("a"))).unwrap());
     let made = site.path("filer/volumes/vol00001/snapshots/b");
     std::fs::read_dir(site.path("filer/volumes/vol00001/snapshots")).unwrap().count();
     line("mkdir of a snapshot", site.timed(|| std::fs::create_dir(&made).unwrap()), Some(bare));

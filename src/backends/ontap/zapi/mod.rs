@@ -16,7 +16,7 @@ pub mod xml;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::http::Http;
 use crate::backend::{Error, Kind, Result, Sent};
@@ -34,6 +34,8 @@ pub struct Zapi {
     svm: Option<String>,
     /// Rules are named by their index, which another change could give to another rule.
     rule_changes: Mutex<()>,
+    /// Asked for once: a filer does not change it while it answers.
+    release: OnceCell<String>,
 }
 
 /// A page of a list.
@@ -97,7 +99,7 @@ struct Failure {
 impl Zapi {
     /// Speaks ZAPI through this client, to one SVM of it.
     pub fn new(http: Http, svm: Option<String>) -> Zapi {
-        Zapi { http, svm, rule_changes: Mutex::default() }
+        Zapi { http, svm, rule_changes: Mutex::default(), release: OnceCell::new() }
     }
 
     /// One call in the scope of the SVM.

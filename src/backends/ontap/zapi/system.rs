@@ -22,16 +22,20 @@ struct Vserver {
 records!(Vservers, "vserver-info", Vserver);
 
 impl Zapi {
-    /// The release, the SVM and whether its volumes may be read.
-    pub(super) async fn describe(&self) -> Result<String> {
-        // The release is the cluster's to tell; an SVM's own account may not ask.
+    /// The release is the cluster's to tell; an SVM's own account may not ask.
+    async fn ask_release(&self) -> Result<String> {
         let body = Element::new().message("system-get-version", None);
         let answer = self.http.post(PATH, body).await?;
         let release = match super::read::<Version>("system-get-version", &answer) {
             Ok(version) => required("system-get-version", "version", &version.version)?.to_owned(),
             Err(_) => "ONTAP".to_owned(),
         };
-        let release = release.split(':').next().unwrap_or(&release).to_owned();
+        Ok(release.split(':').next().unwrap_or(&release).to_owned())
+    }
+
+    /// The release, the SVM and whether its volumes may be read.
+    pub(super) async fn describe(&self) -> Result<String> {
+        let release = self.release.get_or_try_init(|| self.ask_release()).await?;
         let vservers = self.list::<Vservers>("vserver-get-iter", Element::new()).await?;
         let (data, others): (Vec<_>, Vec<_>) = vservers
             .into_iter()
