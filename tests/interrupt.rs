@@ -130,6 +130,7 @@ import os, signal, sys
 for s in (signal.SIGCHLD, signal.SIGALRM, signal.SIGWINCH, signal.SIGURG, signal.SIGUSR1):
     signal.signal(s, lambda *_: None)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGQUIT])
 signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 f = os.open('dummy/volumes/db1/size_total', os.O_WRONLY | os.O_TRUNC)
@@ -147,7 +148,15 @@ print(written)
         std::thread::sleep(Duration::from_millis(5));
     }
     *mount.backend.delay.lock() = Duration::ZERO;
-    for signal in [libc::SIGUSR1, libc::SIGWINCH, libc::SIGURG, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+    for signal in [
+        libc::SIGUSR1,
+        libc::SIGWINCH,
+        libc::SIGURG,
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGQUIT,
+    ] {
         kill(&child, signal);
     }
     assert!(end(&mut child).is_some(), "python did not end");
@@ -240,6 +249,60 @@ os.waitpid(pid, 0)
     }
     drop(stdin);
     assert!(end(&mut child).is_some());
+}
+
+/// The shell itself writes, and catches Ctrl-C: its `echo` has the answer first, and the value is there.
+#[test]
+fn ctrl_c_at_a_prompt_leaves_a_builtin_to_its_answer() {
+    let mount = Mount::small();
+    *mount.backend.delay.lock() = Duration::from_secs(3);
+    let typed = r"
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])
+os.write(terminal, b'echo 5G > dummy/volumes/db1/size_total\n')
+sys.stdin.readline()
+os.write(terminal, b'\x03exit\n')
+try:
+    while os.read(terminal, 4096): pass
+except OSError: pass
+os.waitpid(pid, 0)
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", typed]).current_dir(mount.root()).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let begun = Instant::now();
+    while !mount.backend.take_changes().iter().any(|change| change.starts_with("patch_volume")) {
+        assert!(begun.elapsed() < PATIENCE, "the echo did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    *mount.backend.delay.lock() = Duration::ZERO;
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(end(&mut child).is_some(), "the shell did not end");
+    assert_eq!(mount.read("dummy/volumes/db1/size_total"), "5368709120\n");
+    assert_eq!(mount.backend.take_changes(), Vec::<String>::new(), "the write came once");
+}
+
+/// A daemon in a pid namespace of its own does not see who asks, and lets nobody go early.
+#[test]
+fn a_caller_that_cannot_be_seen_waits_for_its_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = env!("CARGO_BIN_EXE_filerfs");
+    let mut command = Command::new("unshare");
+    command.args(["--fork", "--pid", "--kill-child=SIGTERM", daemon, "mount"]).arg(dir.path());
+    let mut served = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready on")));
+    // It is served all the same: reads, changes, and lists, whose close nobody can look at.
+    let script = "set -e; cd dummy; mkdir volumes/v policies/p; echo 5G > volumes/v/size_total; cat volumes/v/size_total
+        printf '%s\\n' 10.0.0.1 10.0.0.2 > policies/p/rules; sleep 0.2; printf '%s\\n' 10.0.0.2 > policies/p/rules
+        sleep 0.2; cat policies/p/rules; ! echo 5Q > volumes/v/size_total 2>/dev/null; cat ../.ctl/last_error";
+    let output = Command::new("bash").args(["-c", script]).current_dir(dir.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let _ = Command::new("umount").arg(dir.path()).status();
+    assert!(served.wait().is_ok());
+    assert!(output.status.success() && text.starts_with("5368709120\n10.0.0.2\ntime="), "{output:?}");
 }
 
 /// A terminal full of them, while others are served.

@@ -28,7 +28,10 @@ fn check_says_release_and_svm_in_one_line() {
         let filer = started(Settings { ontap, ..Settings::default() });
         let (code, stdout, stderr) = check(&filer, &filer.toml(""));
         assert_eq!((code, &*stderr), (0, ""));
-        assert_eq!(stdout, format!("netapp: ok, NetApp Release {release}, SVM vs1, 2 volumes\n"));
+        assert_eq!(
+            stdout,
+            format!("netapp: ok, NetApp Release {release}, SVM vs1, may read 2 volumes and 2 policies\n")
+        );
     }
 }
 
@@ -38,7 +41,11 @@ fn check_of_an_svm_s_own_address_needs_no_name() {
     let toml = filer.toml("").replace("svm = \"vs1\"", "");
     let (code, stdout, stderr) = check(&filer, &toml);
     assert_eq!((code, &*stderr), (0, ""));
-    assert!(stdout.starts_with("netapp: ok, ") && stdout.ends_with(", SVM vs1, 2 volumes\n"), "{stdout}");
+    assert!(
+        stdout.starts_with("netapp: ok, ")
+            && stdout.ends_with(", SVM vs1, may read 2 volumes and 2 policies\n"),
+        "{stdout}"
+    );
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Zapi {
         Ok(release.split(':').next().unwrap_or(&release).to_owned())
     }
 
-    /// The release, the SVM and whether its volumes may be read.
+    /// The release, the SVM, and what of it may be read.
     pub(super) async fn describe(&self) -> Result<String> {
         let release = self.release.get_or_try_init(|| self.ask_release()).await?;
         let vservers = self.list::<Vservers>("vserver-get-iter", Element::new()).await?;
@@ -47,7 +47,9 @@ impl Zapi {
                 Error::new(Kind::Invalid, message).hint(format!("set svm; there are: {}", names.join(" ")))
             );
         }
-        let volumes = self.all_volumes().await?.len();
-        Ok(format!("{release}, SVM {}, {volumes} volumes", names.join(" ")))
+        // What the account may read is seen by reading it; nothing tells what it may change but a change.
+        let (volumes, policies) = (self.all_volumes().await?.len(), self.all_policies().await?.len());
+        let names = names.join(" ");
+        Ok(format!("{release}, SVM {names}, may read {volumes} volumes and {policies} policies"))
     }
 }
