@@ -23,6 +23,10 @@ pub enum Kind {
     Locked,
     /// In use: a snapshot with a dependant, a policy on a volume, a rollback over newer snapshots.
     InUse,
+    /// A scratch directory with files in it.
+    NotEmpty,
+    /// A process that unlinks what it finds goes on to remove directories.
+    RecursiveDelete,
     /// The filer's limit of snapshots is reached.
     TooManySnapshots,
     /// The aggregate is full.
@@ -53,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 24] = [
         Kind::NotFound,
         Kind::Replaced,
         Kind::Exists,
@@ -63,6 +67,8 @@ impl Kind {
         Kind::NameTooLong,
         Kind::Locked,
         Kind::InUse,
+        Kind::NotEmpty,
+        Kind::RecursiveDelete,
         Kind::TooManySnapshots,
         Kind::NoSpace,
         Kind::Quota,
@@ -92,6 +98,8 @@ impl Kind {
             Kind::NameTooLong => "name_too_long",
             Kind::Locked => "locked",
             Kind::InUse => "in_use",
+            Kind::NotEmpty => "not_empty",
+            Kind::RecursiveDelete => "recursive_delete",
             Kind::TooManySnapshots => "too_many_snapshots",
             Kind::NoSpace => "no_space",
             Kind::Quota => "quota",

@@ -15,6 +15,7 @@ use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, Regist
 use crate::registry::{MemoryRegistry, Registered, Registry};
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::endpoint::Endpoint;
+use crate::tree::limits::{SCRATCH_TTL, TRIPWIRE};
 use crate::tree::nodes::config::with_default;
 use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
@@ -45,6 +46,8 @@ pub fn compose(
         cache_ttl: config.mount.cache_ttl.0,
         protect_new: config.mount.protect_new,
         quiet: has(MountOption::Quiet),
+        scratch_ttl: SCRATCH_TTL,
+        tripwire: TRIPWIRE,
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());

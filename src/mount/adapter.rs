@@ -19,6 +19,7 @@ use super::answer::{Answers, Op};
 use super::callers::{caller, has_open};
 use super::replies::{Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
+use crate::tree::scratch::New;
 use crate::tree::{Asked, Error, Kind, Opening};
 
 /// The file system that fuser calls.
@@ -94,15 +95,16 @@ impl Filesystem for Adapter {
         self.0.answer(at("readlink", ino), caller, reply, async move { tree.readlink(ino.0, &caller).await });
     }
 
-    fn mkdir(&self, request: &Request, dir: INodeNo, name: &OsStr, _: u32, _: u32, reply: ReplyEntry) {
+    fn mkdir(&self, request: &Request, dir: INodeNo, name: &OsStr, mode: u32, _: u32, reply: ReplyEntry) {
         let (tree, (op, name)) = (self.0.tree.clone(), named("mkdir", dir, name));
-        self.0.change(op, caller(request), reply, async move { tree.mkdir(dir.0, &name).await });
+        let new = New { is_dir: true, owner: (request.uid(), request.gid()), mode };
+        self.0.change(op, caller(request), reply, async move { tree.mkdir(dir.0, &name, new).await });
     }
 
     fn rmdir(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let (tree, (op, name)) = (self.0.tree.clone(), named("rmdir", dir, name));
-        let work = async move { Ok(((), tree.rmdir(dir.0, &name).await?)) };
-        self.0.change(op, caller(request), reply, work);
+        let (tree, caller, (op, name)) = (self.0.tree.clone(), caller(request), named("rmdir", dir, name));
+        let work = async move { Ok(((), tree.rmdir(dir.0, &name, &caller).await?)) };
+        self.0.change(op, caller, reply, work);
     }
 
     fn rename(
@@ -127,8 +129,9 @@ impl Filesystem for Adapter {
     }
 
     fn unlink(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        let error = self.0.tree.unlink(dir.0, name.as_bytes());
-        self.0.refuse(named("unlink", dir, name).0, caller(request), reply, &error);
+        let caller = caller(request);
+        let unlinked = self.0.tree.unlink(dir.0, name.as_bytes(), &caller);
+        self.0.now(named("unlink", dir, name).0, caller, reply, unlinked);
     }
 
     fn mknod(
@@ -141,17 +144,17 @@ impl Filesystem for Adapter {
         _: u32,
         reply: ReplyEntry,
     ) {
-        let error = self.0.tree.create(dir.0, name.as_bytes());
+        let error = self.0.tree.refuse_create(dir.0, name.as_bytes());
         self.0.refuse(named("mknod", dir, name).0, caller(request), reply, &error);
     }
 
     fn symlink(&self, request: &Request, dir: INodeNo, name: &OsStr, _: &Path, reply: ReplyEntry) {
-        let error = self.0.tree.create(dir.0, name.as_bytes());
+        let error = self.0.tree.refuse_create(dir.0, name.as_bytes());
         self.0.refuse(named("symlink", dir, name).0, caller(request), reply, &error);
     }
 
     fn link(&self, request: &Request, _: INodeNo, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let error = self.0.tree.create(dir.0, name.as_bytes());
+        let error = self.0.tree.refuse_create(dir.0, name.as_bytes());
         self.0.refuse(named("link", dir, name).0, caller(request), reply, &error);
     }
 
@@ -160,13 +163,14 @@ impl Filesystem for Adapter {
         request: &Request,
         dir: INodeNo,
         name: &OsStr,
-        _: u32,
+        mode: u32,
         _: u32,
         _: i32,
         reply: ReplyCreate,
     ) {
-        let error = self.0.tree.create(dir.0, name.as_bytes());
-        self.0.refuse(named("create", dir, name).0, caller(request), reply, &error);
+        let new = New { is_dir: false, owner: (request.uid(), request.gid()), mode };
+        let created = self.0.tree.create(dir.0, name.as_bytes(), new, request.pid());
+        self.0.now(named("create", dir, name).0, caller(request), reply, created);
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use fuser::{Errno, INodeNo, Notifier};
 use tokio::runtime::Handle;
 
-use super::callers::Commands;
+use super::callers::command;
 use super::errno::errno;
 use super::interrupt::doomed;
 use super::replies::Answer;
@@ -40,19 +40,12 @@ pub struct Answers {
     runtime: Handle,
     notifier: OnceLock<Notifier>,
     waiting: AtomicUsize,
-    commands: Commands,
 }
 
 impl Answers {
     /// Answers from this tree; what has to wait waits on this runtime.
     pub fn new(tree: Arc<Tree>, runtime: Handle) -> Answers {
-        Answers {
-            tree,
-            runtime,
-            notifier: OnceLock::new(),
-            waiting: AtomicUsize::new(0),
-            commands: Commands::default(),
-        }
+        Answers { tree, runtime, notifier: OnceLock::new(), waiting: AtomicUsize::new(0) }
     }
 
     /// Tells the kernel through this what it should not remember.
@@ -158,6 +151,7 @@ impl Answers {
             Err(error) => return Err(self.refused(op, caller, Some(begun.elapsed()), &error)),
         };
         match (done.changed, op.name) {
+            _ if done.scratch => {}
             (true, _) => self.changed(op, caller, begun.elapsed(), &done),
             // Every close comes here, also the one right after a refused write.
             (false, "close" | "release") => {}
@@ -197,7 +191,7 @@ impl Answers {
             op: op.name,
             at: at(op.ino, op.child),
             to: op.to.map(|(ino, child)| at(ino, Some(child))),
-            command: took.map(|_| self.commands.of(caller.pid)).unwrap_or_default(),
+            command: took.map(|_| command(caller.pid)).unwrap_or_default(),
             change: took,
             refusal: refusal.map(|(errno, error)| (errno, error.clone())),
             caller,

@@ -2,51 +2,108 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 
 use fuser::Request;
 use nix::unistd::{Pid, getsid};
 use parking_lot::Mutex;
 
-use crate::tree::table::Caller;
+use crate::tree::table::{Caller, Process, Processes};
 
 /// Who asks.
 pub fn caller(request: &Request) -> Caller {
-    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), session_of: session }
+    Caller { uid: request.uid(), gid: request.gid(), pid: request.pid(), processes: &Proc }
 }
 
-/// What a shell prompt, a cron job or an Ansible run have in common; 0 if it cannot be seen from here.
-fn session(pid: u32) -> u32 {
-    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).map(Pid::from_raw);
-    pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
+/// The name of a program, as `ps` shows it, filled up with zeros.
+pub fn command(pid: u32) -> Name {
+    COMMANDS.lock().of(pid).map(|command| command.name).unwrap_or_default()
 }
 
-/// The names of programs. The files that tell them stay open for a while: they are those of the processes
-/// themselves, not of their numbers, and say nothing once the process is gone.
-#[derive(Default)]
-pub struct Commands(Mutex<VecDeque<(u32, File)>>);
+/// `/proc`. A process that cannot be seen from here is 0.
+#[derive(Debug)]
+struct Proc;
+
+impl Processes for Proc {
+    fn session(&self, thread: u32) -> u32 {
+        let pid = i32::try_from(thread).ok().filter(|pid| *pid > 0).map(Pid::from_raw);
+        pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
+    }
+
+    /// Numbers of processes are used again: hence the time of its start.
+    fn process(&self, thread: u32) -> Process {
+        let field = |text: &str, nth: usize| text.split_ascii_whitespace().nth(nth)?.parse().ok();
+        let read = |what: &str, of: u32| fs::read_to_string(format!("/proc/{of}/{what}")).unwrap_or_default();
+        let status = read("status", thread);
+        let group = status.lines().find_map(|line| field(line.strip_prefix("Tgid:")?, 0));
+        let group = group.and_then(|group: u64| u32::try_from(group).ok()).unwrap_or(0);
+        // The name of a program may hold anything, but ends at the last parenthesis.
+        let started = read("stat", group).rsplit_once(')').and_then(|(_, rest)| field(rest, 19));
+        (group, started.unwrap_or(0))
+    }
+
+    fn removes_unseen(&self, thread: u32) -> bool {
+        let mut commands = COMMANDS.lock();
+        let Some(command) = commands.of(thread) else { return false };
+        *command.removes_unseen.get_or_insert_with(|| is_node(thread) || is_go(thread))
+    }
+}
+
+/// Programs asked for lately. The files that tell their names stay open for a while: they are those of the
+/// processes themselves, not of their numbers, and say nothing once the process is gone.
+static COMMANDS: Mutex<Commands> = Mutex::new(Commands(VecDeque::new()));
+
+struct Commands(VecDeque<Command>);
+
+struct Command {
+    pid: u32,
+    comm: File,
+    name: Name,
+    /// Known once it was asked for, until another program has the process.
+    removes_unseen: Option<bool>,
+}
+
+type Name = [u8; 16];
 
 /// As many are kept open.
-const COMMANDS: usize = 16;
+const KEPT: usize = 16;
 
 impl Commands {
-    /// The name of a process, as `ps` shows it, filled up with zeros.
-    pub fn of(&self, pid: u32) -> [u8; 16] {
-        let mut name = [0; 16];
-        let mut open = self.0.lock();
-        if let Some(at) = open.iter().position(|(known, _)| *known == pid) {
-            if open[at].1.read_at(&mut name, 0).is_ok_and(|read| read > 0) {
-                return name;
+    fn of(&mut self, pid: u32) -> Option<&mut Command> {
+        let mut name = Name::default();
+        if let Some(at) = self.0.iter().position(|known| known.pid == pid) {
+            if self.0[at].comm.read_at(&mut name, 0).is_ok_and(|read| read > 0) {
+                let known = &mut self.0[at];
+                if known.name != name {
+                    (known.name, known.removes_unseen) = (name, None);
+                }
+                return Some(known);
             }
-            open.remove(at);
+            self.0.remove(at);
         }
-        if let Ok(file) = File::open(format!("/proc/{pid}/comm")) {
-            let _ = file.read_at(&mut name, 0);
-            open.truncate(COMMANDS - 1);
-            open.push_front((pid, file));
-        }
-        name
+        let comm = File::open(format!("/proc/{pid}/comm")).ok()?;
+        let _ = comm.read_at(&mut name, 0);
+        self.0.truncate(KEPT - 1);
+        self.0.push_front(Command { pid, comm, name, removes_unseen: None });
+        self.0.front_mut()
     }
+}
+
+/// Whether a process runs Node, whose `fs.rm` begins with rmdir.
+fn is_node(pid: u32) -> bool {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    program.file_name().is_some_and(|name| name == "node" || name == "nodejs")
+}
+
+/// Whether a process runs a program written in Go, whose `os.RemoveAll` begins with rmdir. The linker leaves a
+/// note near the beginning of each: its type, 4, and its owner, `Go`.
+fn is_go(pid: u32) -> bool {
+    const NOTE: &[u8] = b"\x04\0\0\0Go\0\0";
+    let mut beginning = Vec::new();
+    let program = File::open(format!("/proc/{pid}/exe"));
+    let _ = program.and_then(|program| program.take(16 << 10).read_to_end(&mut beginning));
+    beginning.windows(NOTE.len()).any(|window| window == NOTE)
 }
 
 /// Whether a process has a file of this path below some mount point open. Reading these links asks the

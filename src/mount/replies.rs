@@ -65,8 +65,11 @@ answer!(ReplyLseek, Option<i64>, |reply, offset| match offset {
     Some(offset) => reply.offset(offset),
     None => reply.error(Errno::ENXIO),
 });
-// A refusal only: nothing is ever created by open(2).
-answer!(ReplyCreate, (), |reply, _a| reply.error(Errno::EPERM));
+answer!(ReplyCreate, (Attributes, u64), |reply, created| {
+    let (a, handle) = created;
+    let handle = FileHandle(handle);
+    reply.created(&a.name_ttl, &attr(&a), Generation(0), handle, FopenFlags::FOPEN_DIRECT_IO)
+});
 answer!(ReplyOpen, Opened, |reply, opened| match opened {
     Opened::File(handle) => reply.opened(FileHandle(handle), FopenFlags::FOPEN_DIRECT_IO),
     Opened::Dir(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),

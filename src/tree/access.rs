@@ -63,7 +63,7 @@ impl Access {
         owner.mode &= match &row.node {
             Node::Dir { .. } => 0o777,
             Node::File(_) if row.writable() => 0o666,
-            Node::File(_) => 0o444,
+            Node::File(_) | Node::Scratch => 0o444,
             Node::Link(_) => return Owner { mode: 0o777, ..owner },
         };
         owner
@@ -74,7 +74,7 @@ fn default_mode(row: &Row) -> u32 {
     match &row.node {
         Node::Dir { .. } => 0o755,
         Node::File(_) if row.writable() => 0o644,
-        Node::File(_) => 0o444,
+        Node::File(_) | Node::Scratch => 0o444,
         Node::Link(_) => 0o777,
     }
 }

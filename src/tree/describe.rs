@@ -43,7 +43,7 @@ fn kind(row: &Row) -> (&'static str, &'static str) {
         Node::Dir { members: Some(_), .. } if row.name != "junctions" => ("dir", "mkdir"),
         Node::Dir { .. } => ("dir", ""),
         Node::Link(_) => ("link", "ro"),
-        Node::File(File::ReadOnly(_)) => ("value", "ro"),
+        Node::Scratch | Node::File(File::ReadOnly(_)) => ("value", "ro"),
         Node::File(File::Scalar(_)) => ("value", "rw"),
         Node::File(File::Keyed(_)) => ("keyed", "rw"),
         Node::File(File::List(_)) => ("list", "rw"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::inodes::Node;
 use super::listing::{Entry, Listing};
 use super::place::{Object, Place};
+use super::scratch::New;
 use super::table::{Caller, Listed, Member, Members, Row};
 use super::{Attributes, Done, Tree, gone};
 use crate::backend::names::NAME_BYTES;
@@ -25,6 +26,9 @@ impl Tree {
             let stat = self.stat(&node, caller).await?;
             self.inodes.remember(&node);
             return Ok(self.attributes(&node, stat));
+        }
+        if let Some(item) = self.scratch(&dir, name) {
+            return Ok(self.found_scratch(&dir, item));
         }
         let members = dir.row.members().ok_or_else(gone)?;
         Ok(self.found(members.find(&dir.place, name).await?))
@@ -63,6 +67,7 @@ impl Tree {
         }
         let Some(members) = dir.row.members() else {
             dir.place.stat().await?;
+            entries.extend(self.scratch_entries(dir));
             return Ok(Arc::new(Listing::new(dir.ino, entries)));
         };
         match members.list(&dir.place).await? {
@@ -80,33 +85,46 @@ impl Tree {
         Ok(Arc::new(Listing::new(dir.ino, entries)))
     }
 
-    /// mkdir: the one way to create an object.
-    pub async fn mkdir(&self, dir: u64, name: &[u8]) -> Result<(Attributes, Done)> {
+    /// mkdir: the one way to create an object. In a directory with fixed files, a scratch directory.
+    pub async fn mkdir(&self, dir: u64, name: &[u8], new: New) -> Result<(Attributes, Done)> {
         let dir = self.inodes.get(dir)?;
+        if dir.row.members().is_none() {
+            return Ok((self.make_scratch(&dir, name, new)?, Done::scratch()));
+        }
         let name = new_name(name)?;
         let members = collection(&dir, name, "created")?;
         let member = members.make(&dir.place, name).await?;
-        Ok((self.found(member), Done { changed: true, stale: self.stale(&dir.place, dir.row) }))
+        Ok((self.found(member), self.changed(&dir)))
     }
 
     /// rmdir: the one way to remove an object.
-    pub async fn rmdir(&self, dir: u64, name: &[u8]) -> Result<Done> {
+    pub async fn rmdir(&self, dir: u64, name: &[u8], caller: &Caller) -> Result<Done> {
         let dir = self.inodes.get(dir)?;
         let name = std::str::from_utf8(name).map_err(|_| gone())?;
+        if let Some(item) = self.scratch(&dir, name) {
+            return self.remove_scratch(&dir, &item);
+        }
+        let (path, lasts) = (format!("{}/{name}", dir.path()), self.shared.options.tripwire);
+        self.tripwire.check(caller, &path, lasts)?;
         if dir.row.child(name).is_some() {
+            self.tripwire.trip(caller, path, lasts);
             let error =
                 Error::new(Kind::NotPermitted, format!("{name} is a part of the tree and cannot be removed"));
             return Err(error.hint("rmdir takes volumes, snapshots, policies and staged volumes"));
         }
         let members = collection(&dir, name, "removed")?;
         members.remove(&dir.place, name).await?;
-        Ok(Done { changed: true, stale: self.stale(&dir.place, dir.row) })
+        Ok(self.changed(&dir))
     }
 
-    /// rename(2): of a snapshot in its volume, and of a staged volume into `volumes/`.
+    /// rename(2): of a snapshot in its volume, of a staged volume into `volumes/`, and of a scratch file.
     pub async fn rename(&self, dir: u64, name: &[u8], to: u64, new: &[u8]) -> Result<Done> {
         let (dir, to) = (self.inodes.get(dir)?, self.inodes.get(to)?);
         let name = std::str::from_utf8(name).map_err(|_| gone())?;
+        if let Some(item) = self.scratch(&dir, name) {
+            let new = std::str::from_utf8(new).map_err(|_| self.not_created(&to, new))?;
+            return self.rename_scratch(item, &to, new).await;
+        }
         let new = new_name(new)?;
         if dir.row.child(name).is_some() {
             let error =
@@ -116,45 +134,57 @@ impl Tree {
         let members = collection(&dir, name, "renamed")?;
         members.rename(&dir.place, name, &to.place, to.row, new).await?;
         self.renamed_snapshot(&dir.place, name, new);
-        Ok(Done { changed: true, stale: self.stale(&dir.place, dir.row) })
+        Ok(self.changed(&dir))
     }
 
-    /// unlink: never, so that `rm -rf` does nothing.
-    pub fn unlink(&self, dir: u64, name: &[u8]) -> Error {
+    fn changed(&self, dir: &Node) -> Done {
+        Done { changed: true, scratch: false, stale: self.stale(&dir.place, dir.row) }
+    }
+
+    /// unlink: of a scratch file. Of any other never, so that `rm -rf` does nothing; and who tries goes on to
+    /// no rmdir.
+    pub fn unlink(&self, dir: u64, name: &[u8], caller: &Caller) -> Result<()> {
+        let node = self.inodes.get(dir)?;
+        if let Ok(text) = std::str::from_utf8(name)
+            && let Some(item) = self.scratch(&node, text)
+        {
+            return self.remove_scratch(&node, &item).map(drop);
+        }
+        self.tripwire.trip(caller, node.path(), self.shared.options.tripwire);
+        Err(self.not_unlinked(&node, name))
+    }
+
+    fn not_unlinked(&self, dir: &Node, name: &[u8]) -> Error {
         let name = String::from_utf8_lossy(name);
         let error = Error::new(
             Kind::NotPermitted,
             format!("{name} cannot be unlinked: files are parts of their object"),
         );
-        let hint = match (&*name, self.inodes.get(dir)) {
+        let hint = match (&*name, &dir.place.object) {
             ("lock", _) => "to free a lock: echo > lock (our own), echo -HOST > lock (another's)",
             ("rules", _) => "to empty the list: echo none > rules",
-            (_, Ok(dir)) if dir.row.name == "junctions" => {
-                "to unmount a volume: echo > volumes/V/junction_path"
-            }
-            (_, Ok(dir)) if matches!(dir.place.object, Object::Volume(..)) => {
-                "to change a value, write it; to restrict the volume: rmdir volumes/V"
-            }
-            (_, Ok(dir)) if matches!(dir.place.object, Object::Snapshot(..)) => {
-                "to delete a snapshot: rmdir snapshots/S"
-            }
+            _ if dir.row.name == "junctions" => "to unmount a volume: echo > volumes/V/junction_path",
+            (_, Object::Volume(..)) => "to change a value, write it; to restrict the volume: rmdir volumes/V",
+            (_, Object::Snapshot(..)) => "to delete a snapshot: rmdir snapshots/S",
             _ => "to remove an object: rmdir",
         };
         error.hint(hint)
     }
 
-    /// create, mknod, symlink, link: nothing but interface files lives here.
-    pub fn create(&self, dir: u64, name: &[u8]) -> Error {
+    /// mknod, symlink, link: nothing but interface files and scratch files lives here.
+    pub fn refuse_create(&self, dir: u64, name: &[u8]) -> Error {
+        self.inodes.get(dir).map_or_else(|error| error, |dir| self.not_created(&dir, name))
+    }
+
+    pub(super) fn not_created(&self, dir: &Node, name: &[u8]) -> Error {
         let name = String::from_utf8_lossy(name);
         let error = Error::new(
             Kind::NotPermitted,
             format!("{name:?} cannot be created: files here are parts of their object"),
         );
-        match self.inodes.get(dir) {
-            Ok(dir) if dir.row.members().is_some() => {
-                error.hint(format!("objects are created with mkdir: mkdir {name}"))
-            }
-            _ => error.hint("ls shows the files that there are"),
+        match dir.row.members() {
+            Some(_) => error.hint(format!("objects are created with mkdir: mkdir {name}")),
+            None => error.hint("ls shows the files; objects live in volumes/ staging/ snapshots/ policies/"),
         }
     }
 
@@ -208,7 +238,7 @@ fn new_name(name: &[u8]) -> Result<&str> {
     Ok(text)
 }
 
-fn too_long(name: &str) -> Error {
+pub(super) fn too_long(name: &str) -> Error {
     let error = Error::new(Kind::NameTooLong, format!("the name is {} bytes long", name.len()));
     error.hint(format!("accepted: up to {NAME_BYTES} bytes as a file name"))
 }

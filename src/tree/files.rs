@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handles::Handle;
 use super::inodes::Node;
-use super::place::Place;
+use super::place::{Object, Place};
 use super::table::{Caller, Change, File, List, Node as Is, Write};
 use super::writes::{Form, Staged, Writing};
 use super::{Done, Tree, gone, values};
@@ -24,13 +24,18 @@ pub struct Opening {
 impl Tree {
     /// Opens a file. Emptying it by `O_TRUNC` is no change.
     pub fn open(&self, ino: u64, mode: Opening, caller: &Caller) -> Result<u64> {
-        let node = self.inodes.get(ino)?;
-        // Root may open whatever it likes, as far as the kernel is concerned.
-        if mode.writes && !node.row.writable() {
-            let error = Error::new(Kind::NotPermitted, format!("{} is read-only", node.row.name));
-            return Err(error.hint("ls -l shows which files take a value"));
+        self.open_node(self.inodes.get(ino)?, caller.pid, mode)
+    }
+
+    pub(super) fn open_node(&self, node: Arc<Node>, opener: u32, mode: Opening) -> Result<u64> {
+        if let Object::Scratch(item) = &node.place.object {
+            item.opened(mode.truncates);
+            return Ok(self.handles.open(node, opener, mode));
         }
-        Ok(self.handles.open(node, caller.pid, mode))
+        if mode.writes {
+            check_writable(&node)?;
+        }
+        Ok(self.handles.open(node, opener, mode))
     }
 
     /// Reads from a file: the text as it was when its beginning was read.
@@ -43,6 +48,9 @@ impl Tree {
         caller: &Caller,
     ) -> Result<Vec<u8>> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        if let Object::Scratch(item) = &handle.node.place.object {
+            return Ok(item.read(offset, size));
+        }
         if offset == 0 || handle.text.lock().is_none() {
             let node = self.now(&handle);
             let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
@@ -58,6 +66,9 @@ impl Tree {
     /// Writes to a file.
     pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        if let Object::Scratch(item) = &handle.node.place.object {
+            return item.write((!handle.append).then_some(offset), data);
+        }
         let node = self.now(&handle);
         let (file, place) = (file(&node)?, &node.place);
         let one_value = matches!(file, File::Scalar(_));
@@ -98,7 +109,11 @@ impl Tree {
 
     /// The last descriptor of a file of which nothing is owed is closed.
     pub fn close(&self, handle: u64) {
-        self.handles.close(handle);
+        if let Some(handle) = self.handles.close(handle)
+            && let Object::Scratch(item) = &handle.node.place.object
+        {
+            item.closed();
+        }
     }
 
     /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but a list that
@@ -137,13 +152,41 @@ impl Tree {
         Ok(self.done(&node, changed))
     }
 
+    /// A value or list as a whole, as if it were written to the emptied file and closed.
+    pub(super) async fn write_all(&self, node: &Node, content: &[u8]) -> Result<Done> {
+        check_writable(node)?;
+        // Emptiness is no value, as with an open that truncates.
+        if content.is_empty() {
+            return Ok(Done::default());
+        }
+        let (file, place) = (file(node)?, &node.place);
+        let mut writing = Writing::new(true);
+        let form = Form { limit: file.limit(), one_value: true, append: false };
+        let text = writing.stage(form, 0, content)?.text;
+        let changed = match file {
+            File::ReadOnly(_) => false,
+            File::Scalar(file) => apply_whole(&**file, values::value(&text)?, place).await?,
+            File::Keyed(file) => apply_whole(&**file, values::utf8(&text)?, place).await?,
+            File::List(list) => {
+                let made = apply_lines(&**list, place, &mut writing, &text).await?;
+                let lines = writing.replacement().map(<[String]>::to_vec).unwrap_or_default();
+                run(list.finish(place, &lines).await?).await? || made
+            }
+        };
+        Ok(self.done(node, changed))
+    }
+
     /// What a handle stands for now: a snapshot may have another name since it was opened.
     fn now(&self, handle: &Handle) -> Arc<Node> {
         self.inodes.get(handle.node.ino).unwrap_or_else(|_| handle.node.clone())
     }
 
     fn done(&self, node: &Node, changed: bool) -> Done {
-        Done { changed, stale: if changed { self.stale(&node.place, node.row) } else { Vec::new() } }
+        Done {
+            changed,
+            scratch: false,
+            stale: if changed { self.stale(&node.place, node.row) } else { Vec::new() },
+        }
     }
 }
 
@@ -203,6 +246,15 @@ async fn run(change: Change) -> Result<bool> {
         Some(work) => work.await.map(|()| true),
         None => Ok(false),
     }
+}
+
+/// Root may open whatever it likes, as far as the kernel is concerned.
+fn check_writable(node: &Node) -> Result<()> {
+    if node.row.writable() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::NotPermitted, format!("{} is read-only", node.row.name));
+    Err(error.hint("ls -l shows which files take a value"))
 }
 
 fn file(node: &Node) -> Result<&File> {

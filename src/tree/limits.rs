@@ -1,5 +1,7 @@
 //! The limits of the tree, shown in `.ctl/limits/`.
 
+use std::time::Duration;
+
 pub use crate::backend::names::NAME_BYTES;
 
 /// The most bytes of one value.
@@ -14,3 +16,13 @@ pub const ERRORS: usize = 64;
 pub const AUDIT: usize = 1024;
 /// Lines of `.ctl/events`.
 pub const EVENTS: usize = 256;
+/// The most bytes of a scratch file.
+pub const SCRATCH_BYTES: usize = 64 << 10;
+/// Scratch files in one directory.
+pub const SCRATCH_FILES: usize = 32;
+/// Scratch files of a mount.
+pub const SCRATCH_ALL: usize = 1024;
+/// A scratch file is gone so long after its last use.
+pub const SCRATCH_TTL: Duration = Duration::from_secs(600);
+/// A recursive delete is refused so long after the unlink that gave it away.
+pub const TRIPWIRE: Duration = Duration::from_secs(60);

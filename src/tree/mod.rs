@@ -15,8 +15,10 @@ pub mod listing;
 pub mod nodes;
 pub mod outcomes;
 pub mod place;
+pub mod scratch;
 pub mod shared;
 pub mod table;
+mod tripwire;
 pub mod values;
 pub mod writes;
 
@@ -29,8 +31,10 @@ use handles::Handles;
 use inodes::{Inodes, Node};
 use listing::LastList;
 use place::{Object, Place, Stat};
+use scratch::Scratch;
 use shared::Shared;
 use table::{Caller, Node as Is, Row};
+use tripwire::Tripwire;
 
 /// The inode number of the root.
 pub const ROOT: u64 = 1;
@@ -43,6 +47,8 @@ pub struct Tree {
     pub inodes: Inodes,
     handles: Handles,
     last_list: LastList,
+    scratch: Scratch,
+    tripwire: Tripwire,
 }
 
 /// The attributes of a node.
@@ -86,7 +92,7 @@ impl FileKind {
     pub fn of(row: &Row) -> FileKind {
         match &row.node {
             Is::Dir { .. } => FileKind::Dir,
-            Is::File(_) => FileKind::File,
+            Is::File(_) | Is::Scratch => FileKind::File,
             Is::Link(_) => FileKind::Link,
         }
     }
@@ -97,8 +103,16 @@ impl FileKind {
 pub struct Done {
     /// Whether there was anything to do.
     pub changed: bool,
+    /// Only a scratch file changed: that is nobody's business, and no outcome.
+    pub scratch: bool,
     /// Directories whose remembered attributes are no longer true.
     pub stale: Vec<u64>,
+}
+
+impl Done {
+    fn scratch() -> Done {
+        Done { scratch: true, ..Done::default() }
+    }
 }
 
 impl Tree {
@@ -110,18 +124,27 @@ impl Tree {
             inodes: Inodes::new(root),
             handles: Handles::default(),
             last_list: LastList::default(),
+            scratch: Scratch::default(),
+            tripwire: Tripwire::default(),
         }
     }
 
     /// The attributes of a node.
     pub async fn getattr(&self, ino: u64, caller: &Caller) -> Result<Attributes> {
         let node = self.inodes.get(ino)?;
+        if let Object::Scratch(_) = &node.place.object {
+            return Ok(self.scratch_attributes(&node));
+        }
         let stat = self.stat(&node, caller).await?;
         Ok(self.attributes(&node, stat))
     }
 
     /// chmod, chown, utimens; truncation is not an operation.
     pub async fn setattr(&self, ino: u64, asked: Asked, caller: &Caller) -> Result<Attributes> {
+        let node = self.inodes.get(ino)?;
+        if let Object::Scratch(item) = &node.place.object {
+            return self.set_scratch(&node, item, asked);
+        }
         let attributes = self.getattr(ino, caller).await?;
         let differs = asked.mode.is_some_and(|mode| mode & 0o7777 != attributes.mode)
             || asked.uid.is_some_and(|uid| uid != attributes.uid)
@@ -164,12 +187,16 @@ impl Tree {
             Is::Dir { .. } => return node.place.stat().await.map(|_| Stat::default()),
             Is::File(file) => file.show(&node.place, caller).await?,
             Is::Link(link) => link.show(&node.place, caller).await?,
+            Is::Scratch => return node.place.stat().await,
         };
         text.map(|text| Stat { size: text.len() as u64, used: 0 }).ok_or_else(gone)
     }
 
     /// The attributes of a node of this size.
     pub fn attributes(&self, node: &Node, stat: Stat) -> Attributes {
+        if let Object::Scratch(_) = &node.place.object {
+            return self.scratch_attributes(node);
+        }
         let owner = self.shared.access.of(node.row, || node.path());
         let ttl = self.shared.options.cache_ttl;
         let kind = FileKind::of(node.row);

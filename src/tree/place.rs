@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use siphasher::sip::SipHasher13;
 
 use super::endpoint::Endpoint;
+use super::scratch::Item;
 use super::shared::Shared;
 use super::table::Row;
 use crate::backend::names::encoded;
@@ -41,6 +42,8 @@ pub enum Object {
     Staged(Arc<Endpoint>, Known<VolumeName>),
     /// A junction path, and the volume mounted there.
     Junction(Arc<Endpoint>, Arc<str>, VolumeName),
+    /// A scratch file or directory.
+    Scratch(Arc<Item>),
 }
 
 /// An object as it was found: a later one of the same name is another object.
@@ -77,7 +80,7 @@ impl Place {
     /// The back-end that this place belongs to.
     pub fn endpoint(&self) -> Result<&Arc<Endpoint>> {
         match &self.object {
-            Object::Mount => Err(wrong_row()),
+            Object::Mount | Object::Scratch(_) => Err(wrong_row()),
             Object::Endpoint(endpoint)
             | Object::Volume(endpoint, ..)
             | Object::Snapshot(endpoint, ..)
@@ -142,6 +145,7 @@ impl Place {
             Object::Snapshot(..) => Ok(Stat::of_snapshot(&*self.snapshot().await?)),
             Object::Policy(..) => self.policy().await.map(|_| Stat::default()),
             Object::Staged(endpoint, known) => endpoint.staged(known).map(|_| Stat::default()),
+            Object::Scratch(item) => Ok(item.stat()),
         }
     }
 
@@ -152,6 +156,7 @@ impl Place {
             Object::Volume(_, volume) | Object::Staged(_, volume) => volume.created,
             Object::Snapshot(_, _, snapshot) => snapshot.created,
             Object::Policy(_, policy) => policy.created,
+            Object::Scratch(item) => Some(item.time()),
         };
         created.unwrap_or(self.shared.started)
     }
@@ -174,6 +179,7 @@ impl Place {
             Object::Policy(endpoint, policy) => (4, Some(endpoint), policy.identity.0),
             Object::Staged(endpoint, staged) => (5, Some(endpoint), staged.identity.0),
             Object::Junction(endpoint, path, _) => (6, Some(endpoint), Identity::of(&[path]).0),
+            Object::Scratch(item) => (7, None, item.identity.0),
         };
         hasher.write_u8(kind);
         hasher.write(endpoint.map(|endpoint| endpoint.name.as_bytes()).unwrap_or_default());
@@ -203,6 +209,7 @@ impl Place {
                 format!("{}/staging/{}", endpoint.name, encoded(staged.name.as_str()))
             }
             Object::Junction(endpoint, path, _) => format!("{}/junctions/{}", endpoint.name, encoded(path)),
+            Object::Scratch(item) => item.path(),
         };
         match (own.is_empty(), row.path.is_empty()) {
             (true, _) => row.path.to_owned(),

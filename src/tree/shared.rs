@@ -19,6 +19,10 @@ pub struct Options {
     pub protect_new: bool,
     /// Whether refused chmod and chown look accepted.
     pub quiet: bool,
+    /// How long a scratch file stays that nobody uses.
+    pub scratch_ttl: Duration,
+    /// How long a recursive delete stays refused.
+    pub tripwire: Duration,
     /// Whether `.ctl` is left out of the listing of the root.
     pub hide_ctl: bool,
 }

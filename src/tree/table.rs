@@ -4,6 +4,7 @@
 //! A value is one row; a kind of directory is one file in `nodes/`.
 
 use std::any::Any;
+use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub enum Node {
     File(File),
     /// A symbolic link.
     Link(Box<dyn Show>),
+    /// A scratch file: the one thing that is no row of the table.
+    Scratch,
 }
 
 /// How a file takes what is written to it.
@@ -61,14 +64,37 @@ pub struct Caller {
     pub gid: u32,
     /// Process or thread; 0 if it cannot be seen from here.
     pub pid: u32,
-    /// Finds the session of a process: asked for only where it matters, as most requests need none.
-    pub session_of: fn(u32) -> u32,
+    /// What the system tells of processes: asked only where it matters, as most requests need nothing of it.
+    pub processes: &'static dyn Processes,
 }
+
+/// What the system tells of the process behind a request.
+pub trait Processes: Sync + Debug {
+    /// What a shell prompt, a cron job or an Ansible run have in common.
+    fn session(&self, thread: u32) -> u32;
+    /// The process of a thread.
+    fn process(&self, thread: u32) -> Process;
+    /// Whether its program removes a directory, when it is to remove all that is in it, without looking.
+    fn removes_unseen(&self, thread: u32) -> bool;
+}
+
+/// A process for as long as it lives: its number, and when it was started.
+pub type Process = (u32, u64);
 
 impl Caller {
     /// The session of the process: one shell prompt, one cron job.
     pub fn session(&self) -> u32 {
-        (self.session_of)(self.pid)
+        self.processes.session(self.pid)
+    }
+
+    /// The process, whichever of its threads asks.
+    pub fn process(&self) -> Process {
+        self.processes.process(self.pid)
+    }
+
+    /// Whether a rmdir of this caller may be the beginning of a recursive delete.
+    pub fn removes_unseen(&self) -> bool {
+        self.processes.removes_unseen(self.pid)
     }
 }
 

@@ -10,10 +10,28 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
-use filerfs::tree::table::Caller;
+use filerfs::tree::scratch::New;
+use filerfs::tree::table::{Caller, Process, Processes};
 use filerfs::tree::{Opening, ROOT, Tree};
 
-const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, session_of: |_| 1 };
+/// All that is ever seen of processes.
+#[derive(Debug)]
+struct Init;
+
+impl Processes for Init {
+    fn session(&self, _: u32) -> u32 {
+        1
+    }
+    fn process(&self, thread: u32) -> Process {
+        (thread, 0)
+    }
+    fn removes_unseen(&self, _: u32) -> bool {
+        false
+    }
+}
+
+const NEW: New = New { is_dir: true, owner: (0, 0), mode: 0o755 };
+const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Init };
 
 /// What memory answers never waits, or it would cost a thread switch on the mount.
 fn at_once<T>(work: impl Future<Output = T>) -> T {
@@ -73,8 +91,8 @@ fn operations(criterion: &mut Criterion) {
     });
     criterion.bench_function("mkdir and rmdir of a snapshot", |b| {
         b.iter(|| {
-            let (made, _) = at_once(tree.mkdir(snapshots, b"bench")).unwrap();
-            let removed = at_once(tree.rmdir(snapshots, b"bench")).unwrap();
+            let (made, _) = at_once(tree.mkdir(snapshots, b"bench", NEW)).unwrap();
+            let removed = at_once(tree.rmdir(snapshots, b"bench", &CALLER)).unwrap();
             tree.inodes.forget(made.ino, 1);
             removed
         });

@@ -18,9 +18,10 @@ use filerfs::registry::{MemoryRegistry, Registered};
 use filerfs::tree::Tree;
 use filerfs::tree::access::{Access, AccessRule};
 use filerfs::tree::endpoint::Endpoint;
+use filerfs::tree::limits::{SCRATCH_TTL, TRIPWIRE};
 use filerfs::tree::outcomes::Outcomes;
 use filerfs::tree::shared::{Options, Shared};
-use filerfs::tree::table::Caller;
+use filerfs::tree::table::{Caller, Process, Processes};
 
 use counting::Counting;
 
@@ -37,8 +38,24 @@ pub const SMALL: &str = r#"{
   ]
 }"#;
 
+/// All that is ever seen of processes.
+#[derive(Debug)]
+struct Init;
+
+impl Processes for Init {
+    fn session(&self, _: u32) -> u32 {
+        1
+    }
+    fn process(&self, thread: u32) -> Process {
+        (thread, 0)
+    }
+    fn removes_unseen(&self, _: u32) -> bool {
+        false
+    }
+}
+
 /// Root, in a session of its own.
-pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, session_of: |_| 1 };
+pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Init };
 
 /// A memory back-end with this content.
 pub fn memory(content: &str) -> Memory {
@@ -53,6 +70,8 @@ pub fn options() -> Options {
         cache_ttl: Duration::from_secs(2),
         protect_new: false,
         quiet: false,
+        scratch_ttl: SCRATCH_TTL,
+        tripwire: TRIPWIRE,
         hide_ctl: false,
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use filerfs::backend::Result;
+use filerfs::tree::scratch::New;
 use filerfs::tree::{Asked, FileKind, Opening, ROOT, Tree};
 use tokio::runtime::Runtime;
 
@@ -93,12 +94,12 @@ impl Surface for Direct {
 
     fn mkdir(&self, dir: &str, name: &[u8]) -> Answer<()> {
         let dir = self.find(dir)?;
-        self.wait(self.tree.mkdir(dir, name)).map(drop)
+        self.wait(self.tree.mkdir(dir, name, New { is_dir: true, owner: (0, 0), mode: 0o755 })).map(drop)
     }
 
     fn rmdir(&self, dir: &str, name: &str) -> Answer<()> {
         let dir = self.find(dir)?;
-        self.wait(self.tree.rmdir(dir, name.as_bytes())).map(drop)
+        self.wait(self.tree.rmdir(dir, name.as_bytes(), &CALLER)).map(drop)
     }
 
     fn rename(&self, dir: &str, name: &str, to: &str, new: &str) -> Answer<()> {
@@ -108,12 +109,14 @@ impl Surface for Direct {
 
     fn unlink(&self, dir: &str, name: &str) -> Answer<()> {
         let dir = self.find(dir)?;
-        Err(Refused::Kind(self.tree.unlink(dir, name.as_bytes()).kind()))
+        self.tree.unlink(dir, name.as_bytes(), &CALLER).map_err(|error| Refused::Kind(error.kind()))
     }
 
     fn create(&self, dir: &str, name: &str) -> Answer<()> {
         let dir = self.find(dir)?;
-        Err(Refused::Kind(self.tree.create(dir, name.as_bytes()).kind()))
+        let new = New { is_dir: false, owner: (0, 0), mode: 0o644 };
+        let created = self.tree.create(dir, name.as_bytes(), new, 1);
+        created.map(drop).map_err(|error| Refused::Kind(error.kind()))
     }
 
     fn chmod(&self, path: &str, mode: u32) -> Answer<()> {

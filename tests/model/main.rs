@@ -25,14 +25,19 @@ mod writing;
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
+use filerfs::tree::Tree;
+use filerfs::tree::shared::Options;
 use parking_lot::Mutex;
 use proptest::collection::vec;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Builder;
 
+use common::counting::Counting;
 use common::mounted::Mount;
-use common::{SMALL, counting, tree_of};
+use common::{SMALL, counting, options, tree_with};
 use direct::Direct;
 use mounted::Mounted;
 use ops::Op;
@@ -44,17 +49,22 @@ use world::{Tally, World};
 const DIRECT: (u32, usize) = (500, 40);
 const MOUNTED: (u32, usize) = (20, 25);
 
+/// A tree on which whoever unlinks may remove directories too: it is always the same process.
+fn tree(backend: &Arc<Counting>) -> Arc<Tree> {
+    tree_with(backend.clone(), Options { tripwire: Duration::ZERO, ..options() }, Vec::new())
+}
+
 fn direct(sequence: &[Op], tally: &mut Tally) {
     let runtime = Rc::new(Builder::new_current_thread().build().unwrap());
     let backend = counting(SMALL);
-    let surface = Direct { tree: tree_of(backend.clone()), runtime: runtime.clone() };
+    let surface = Direct { tree: tree(&backend), runtime: runtime.clone() };
     World::new(surface, backend, runtime).run(sequence, tally);
 }
 
 fn mounted(sequence: &[Op], tally: &mut Tally) {
     let runtime = Rc::new(Builder::new_current_thread().build().unwrap());
-    let mount = Mount::small();
-    let backend = mount.backend.clone();
+    let backend = counting(SMALL);
+    let mount = Mount::tree(backend.clone(), tree(&backend), false);
     World::new(Mounted::new(mount), backend, runtime).run(sequence, tally);
 }
 

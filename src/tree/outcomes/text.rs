@@ -40,6 +40,12 @@ struct AuditLine<'a> {
 }
 
 impl Where {
+    /// Whether a row of the table has this name: what is renamed to it is its new value.
+    fn is_interface_file(&self) -> bool {
+        let name = self.child.as_deref().and_then(|child| std::str::from_utf8(child).ok());
+        self.node.as_ref().zip(name).is_some_and(|(dir, name)| dir.row.child(name).is_some())
+    }
+
     /// The path from the root of the mount.
     fn path(&self) -> String {
         let mut path = self.node.as_ref().map(|node| node.path()).unwrap_or_default();
@@ -107,13 +113,15 @@ impl Entry {
 
     /// Of a change, for whoever watches.
     pub fn event_line(&self, number: u64) -> String {
-        let kind = match self.outcome.op {
-            "mkdir" => "create",
-            "rmdir" => "delete",
-            "rename" => "rename",
-            _ => "modify",
+        let (outcome, at) = (&self.outcome, &self.outcome.at);
+        let (kind, at) = match (outcome.op, &outcome.to) {
+            ("mkdir", _) => ("create", at),
+            ("rmdir", _) => ("delete", at),
+            ("rename", Some(to)) if to.is_interface_file() => ("modify", to),
+            ("rename", _) => ("rename", at),
+            _ => ("modify", at),
         };
-        format!("{number} {} {kind} {}\n", show_time(self.time), printable(&self.outcome.at.path()))
+        format!("{number} {} {kind} {}\n", show_time(self.time), printable(&at.path()))
     }
 
     /// The text of `last_error`: a line for programs, the sentence, the input with a caret, a hint.
@@ -121,10 +129,13 @@ impl Entry {
         let outcome = &self.outcome;
         let Some((errno, error)) = &outcome.refusal else { return "ok\n".into() };
         let path = printable(&outcome.at.path()).replace(' ', "\\x20");
+        let to =
+            outcome.to.as_ref().map(|to| format!(" to=/{}", printable(&to.path()).replace(' ', "\\x20")));
         let mut text = format!(
-            "time={} errno={errno} op={} path=/{path} request={}\n{}\n",
+            "time={} errno={errno} op={} path=/{path}{} request={}\n{}\n",
             show_time(self.time),
             outcome.op,
+            to.unwrap_or_default(),
             self.request,
             printable(&error.to_string())
         );

@@ -1,0 +1,70 @@
+//! Names that tools give to what they put beside a file. No user would give such a name to an object.
+
+use crate::tree::table::Row;
+
+/// Whether a name in the directory of this row is one that a tool makes up.
+pub fn is_tool_shaped(name: &str, dir: &Row) -> bool {
+    let random = |text: &str, prefix: &str, letters: usize| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == letters && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    let after_own = || dir.rows().iter().filter_map(|row| name.strip_prefix(row.name));
+    // Swap files, rsync, Ansible, partial directories.
+    name.starts_with('.')
+        // Backups.
+        || (name.ends_with('~') && name.len() > 1)
+        // What emacs saves by itself.
+        || (name.len() > 2 && name.starts_with('#') && name.ends_with('#'))
+        || random(name, "sed", 6)
+        // perl -i.
+        || random(name, "XX", 6)
+        // mktemp.
+        || random(name, "tmp.", 10)
+        // patch; Puppet, while it works on a file; CFEngine, after its edits.
+        || after_own().any(|rest| {
+            random(rest, ".", 7) || rest.ends_with(".lock") || (rest.starts_with(".cf-") && rest.ends_with("-edit"))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_tool_shaped;
+    use crate::tree::nodes::volume::row;
+
+    #[test]
+    fn names_of_tools_are_told_from_others() {
+        for name in [
+            ".size_total.swp",
+            ".#size_total",
+            ".ansible_tmpabcsize_total",
+            "size_total~",
+            "#size_total#",
+            "sedAbC123",
+            "tmp.0123456789",
+            "XXb2lHui",
+            "size_total.o1a2b3c",
+            "size_total20260101-1-abc.lock",
+            "size_total.cf-after-edit",
+        ] {
+            assert!(is_tool_shaped(name, row()), "{name}");
+        }
+        for name in [
+            "~",
+            "##",
+            "sed",
+            "sedAbC12",
+            "sedAbC12/",
+            "seed1234",
+            "XXb2lHu",
+            "new",
+            "tmp.1",
+            "size_total.bak",
+            "size_total2",
+            "other.o1a2b3c",
+            "other.lock",
+            "4913",
+        ] {
+            assert!(!is_tool_shaped(name, row()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! File operations on scratch files.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::is_tool_shaped;
+use super::{Item, New, dir_row, file_row};
+use crate::tree::dirs::too_long;
+use crate::tree::files::Opening;
+use crate::tree::inodes::Node;
+use crate::tree::limits::NAME_BYTES;
+use crate::tree::listing::Entry;
+use crate::tree::place::Object;
+use crate::tree::{Asked, Attributes, Done, Error, FileKind, Kind, Result, Tree};
+
+impl Tree {
+    /// Whether scratch files of this name may be in a directory: in one with fixed files of which some are
+    /// written, those with the name of a tool's; in a scratch directory all. Never in a collection, where
+    /// mkdir means create.
+    fn takes_scratch(&self, dir: &Node, name: &str) -> bool {
+        match &dir.place.object {
+            Object::Scratch(_) => true,
+            _ if dir.row.members().is_some() => false,
+            _ => dir.row.rows().iter().any(|row| row.writable()) && is_tool_shaped(name, dir.row),
+        }
+    }
+
+    fn scratch_ttl(&self) -> Duration {
+        self.shared.options.scratch_ttl
+    }
+
+    /// The scratch file of this name.
+    pub(in crate::tree) fn scratch(&self, dir: &Node, name: &str) -> Option<Arc<Item>> {
+        self.scratch.find(dir.ino, name, self.scratch_ttl())
+    }
+
+    /// Those in a directory.
+    pub(in crate::tree) fn scratch_entries(&self, dir: &Node) -> Vec<Entry> {
+        let items = self.scratch.all(dir.ino, self.scratch_ttl());
+        items
+            .into_iter()
+            .map(|item| Entry { name: item.name(), stat: item.stat(), node: node(dir, item) })
+            .collect()
+    }
+
+    /// The kernel is told of one.
+    pub(in crate::tree) fn found_scratch(&self, dir: &Node, item: Arc<Item>) -> Attributes {
+        item.touch();
+        let node = node(dir, item);
+        self.inodes.remember(&node);
+        self.scratch_attributes(&node)
+    }
+
+    /// Its attributes. Nothing of it is remembered: it may become another file by rename(2).
+    pub(in crate::tree) fn scratch_attributes(&self, node: &Node) -> Attributes {
+        let Object::Scratch(item) = &node.place.object else { return self.root_attributes() };
+        Attributes {
+            ino: node.ino,
+            kind: FileKind::of(node.row),
+            uid: item.owner.0,
+            gid: item.owner.1,
+            mode: item.mode(),
+            size: item.stat().size,
+            used: item.stat().used,
+            time: item.time(),
+            name_ttl: Duration::ZERO,
+            ttl: Duration::ZERO,
+        }
+    }
+
+    /// open(2) that creates: a scratch file.
+    pub fn create(&self, dir: u64, name: &[u8], new: New, opener: u32) -> Result<(Attributes, u64)> {
+        let attributes = self.make_scratch(&self.inodes.get(dir)?, name, new)?;
+        let mode = Opening { writes: true, ..Opening::default() };
+        Ok((attributes.clone(), self.open_node(self.inodes.get(attributes.ino)?, opener, mode)?))
+    }
+
+    /// mkdir or mknod of a name that a tool gives.
+    pub(in crate::tree) fn make_scratch(&self, dir: &Arc<Node>, name: &[u8], new: New) -> Result<Attributes> {
+        let name = std::str::from_utf8(name).map_err(|_| self.not_created(dir, name))?;
+        if name.len() > NAME_BYTES {
+            return Err(too_long(name));
+        }
+        if !self.takes_scratch(dir, name) || (new.is_dir && matches!(dir.place.object, Object::Scratch(_))) {
+            return Err(self.not_created(dir, name.as_bytes()));
+        }
+        Ok(self.found_scratch(dir, self.scratch.make(dir, name, new, self.scratch_ttl())?))
+    }
+
+    /// unlink or rmdir of one.
+    pub(in crate::tree) fn remove_scratch(&self, dir: &Node, item: &Arc<Item>) -> Result<Done> {
+        if item.is_dir && !self.scratch.all(node(dir, item.clone()).ino, self.scratch_ttl()).is_empty() {
+            let error = Error::new(Kind::NotEmpty, "this scratch directory is not empty");
+            return Err(error);
+        }
+        self.scratch.remove(item);
+        Ok(Done::scratch())
+    }
+
+    /// rename(2) of one: onto an interface file it is a write of its whole content, elsewhere another name.
+    pub(in crate::tree) async fn rename_scratch(
+        &self,
+        item: Arc<Item>,
+        to: &Arc<Node>,
+        new: &str,
+    ) -> Result<Done> {
+        if let Some(row) = to.row.child(new) {
+            if item.is_dir || row.is_dir() {
+                let error = Error::new(Kind::NotPermitted, format!("{new} is a part of the tree and stays"));
+                return Err(error.hint("only a file can take the place of a file, as its new value"));
+            }
+            let target = Node::new(to.place.clone(), row);
+            let done = self.write_all(&target, &item.content()).await?;
+            self.scratch.remove(&item);
+            return Ok(done);
+        }
+        let taken = self.scratch(to, new);
+        let fits = taken.as_ref().is_none_or(|taken| taken.is_dir == item.is_dir);
+        if !fits || !self.takes_scratch(to, new) {
+            let error =
+                Error::new(Kind::NotPermitted, format!("a scratch file cannot be renamed to {new:?}"));
+            return Err(error.hint("only to a file of its directory, as that one's new value"));
+        }
+        if let Some(taken) = taken {
+            self.remove_scratch(to, &taken)?;
+        }
+        self.scratch.rename(&item, to, new);
+        item.touch();
+        Ok(Done::scratch())
+    }
+
+    /// chmod, truncate. Nobody but its owner gets at it whatever is asked, and times are its own.
+    pub(in crate::tree) fn set_scratch(&self, node: &Node, item: &Item, asked: Asked) -> Result<Attributes> {
+        if let Some(size) = asked.size {
+            item.resize(size)?;
+        }
+        if let Some(mode) = asked.mode {
+            item.set_mode(mode);
+        }
+        item.touch();
+        Ok(self.scratch_attributes(node))
+    }
+}
+
+fn node(dir: &Node, item: Arc<Item>) -> Arc<Node> {
+    let row = if item.is_dir { dir_row() } else { file_row() };
+    Node::new(dir.place.at(Object::Scratch(item)), row)
+}

@@ -1,0 +1,75 @@
+//! What stops a recursive delete: a process that was refused an unlink removes no directory nearby.
+//!
+//! `find -delete`, `shutil.rmtree(ignore_errors=True)`, perl's `remove_tree` and Puppet's purge all go on from a
+//! refused unlink to rmdir, and would restrict volumes and delete snapshots. `rmdir`, `xargs rmdir` and
+//! `find -exec rmdir` never unlink anything. Node's `fs.rm` and Go's `os.RemoveAll` begin with rmdir and look
+//! inside only if that fails: of those programs no rmdir is taken (docs/decisions/0009).
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::table::{Caller, Process};
+use crate::backend::{Error, Kind, Result};
+
+/// Directories in which an unlink was refused, by process.
+#[derive(Default)]
+pub struct Tripwire(Mutex<Vec<Tripped>>);
+
+struct Tripped {
+    process: Process,
+    /// Its path; empty for the whole mount.
+    dir: String,
+    at: Instant,
+}
+
+/// Of one process as many are kept; one that tries more is kept from the whole mount.
+const DIRS: usize = 64;
+
+impl Tripwire {
+    /// An unlink in a directory was refused, or its rmdir as that of a part of the tree.
+    pub fn trip(&self, caller: &Caller, dir: String, lasts: Duration) {
+        let (process, at) = (caller.process(), Instant::now());
+        let mut tripped = self.0.lock();
+        tripped.retain(|old| old.at.elapsed() < lasts && !(old.process == process && old.dir == dir));
+        let own = tripped.iter().filter(|old| old.process == process);
+        // Nothing more need be kept of a process that is kept from the whole mount.
+        let (own, all) = own.fold((0, false), |(own, all), old| (own + 1, all || old.dir.is_empty()));
+        let dir = if all || own >= DIRS { String::new() } else { dir };
+        if dir.is_empty() {
+            tripped.retain(|old| old.process != process);
+        }
+        tripped.push(Tripped { process, dir, at });
+    }
+
+    /// Refuses rmdir of a directory that the process has tried to unlink something in, above or below.
+    pub fn check(&self, caller: &Caller, path: &str, lasts: Duration) -> Result<()> {
+        if caller.removes_unseen() {
+            let message = "recursive delete refused: this program removes directories before it looks inside";
+            return Err(
+                Error::new(Kind::RecursiveDelete, message).hint("to remove an object, run the program rmdir")
+            );
+        }
+        let tripped = self.0.lock();
+        if tripped.is_empty() {
+            return Ok(());
+        }
+        let process = caller.process();
+        let near = |dir: &str| dir.is_empty() || is_below(path, dir) || is_below(dir, path);
+        match tripped.iter().find(|t| t.process == process && t.at.elapsed() < lasts && near(&t.dir)) {
+            None => Ok(()),
+            Some(tripped) => {
+                let message = format!(
+                    "recursive delete refused: this process tried to remove what is in /{}",
+                    tripped.dir
+                );
+                Err(Error::new(Kind::RecursiveDelete, message).hint("to remove an object: rmdir, by itself"))
+            }
+        }
+    }
+}
+
+/// Whether a path is another one, or below it.
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
