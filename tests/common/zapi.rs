@@ -8,14 +8,20 @@ use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
 use filerfs::simulator::{Settings, Simulator};
+use filerfs::tree::shared::Options;
 use serde_json::{Value, json};
 
 use super::counting::Counting;
 use super::mounted::Mount;
-use super::{SMALL, registered, tree_of};
+use super::{SMALL, options, registered, tree_with};
 
 /// Mounts it.
 pub fn small() -> Mount {
+    small_with(options())
+}
+
+/// The same, on a mount that behaves so.
+pub fn small_with(options: Options) -> Mount {
     // What memory has by itself, a filer has only if it is said.
     let mut content: Value = serde_json::from_str(SMALL).unwrap();
     let own = json!({
@@ -45,6 +51,6 @@ pub fn small() -> Mount {
     let gate = Gate::new(Arc::new(Zapi::new(Http::new(server).unwrap(), Some(svm))), limits);
     let cache = Cache::new(Arc::new(gate), Duration::from_secs(600));
     let backend = Counting::new(registered(Arc::new(cache)));
-    let tree = tree_of(backend.clone());
+    let tree = tree_with(backend.clone(), options, Vec::new());
     Mount::tree(backend, tree, false).keeping(filer)
 }

@@ -88,7 +88,7 @@ const PATHS: [(&[&str], Try); 2] = [
 ];
 
 /// Operations that ask the back-end for a change.
-const CHANGES: [(&[&str], Try); 18] = [
+const CHANGES: [(&[&str], Try); 17] = [
     (&["mkdir"], |s| mkdir(&s.path("volumes/v"), Mode::from_bits_truncate(0o755))),
     (&["mkdir"], |s| mkdir(&s.path("volumes/db1/snapshots/s3"), Mode::from_bits_truncate(0o755))),
     (&["mkdir"], |s| mkdir(&s.path("policies/q"), Mode::from_bits_truncate(0o755))),
