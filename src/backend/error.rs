@@ -21,6 +21,8 @@ pub enum Kind {
     NameTooLong,
     /// Another host holds the lock.
     Locked,
+    /// A process asked for a lock by flock or fcntl that somebody else holds.
+    Contended,
     /// In use: a snapshot with a dependant, a policy on a volume, a rollback over newer snapshots.
     InUse,
     /// A scratch directory with files in it.
@@ -57,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::NotFound,
         Kind::Replaced,
         Kind::Exists,
@@ -66,6 +68,7 @@ impl Kind {
         Kind::TooBig,
         Kind::NameTooLong,
         Kind::Locked,
+        Kind::Contended,
         Kind::InUse,
         Kind::NotEmpty,
         Kind::RecursiveDelete,
@@ -97,6 +100,7 @@ impl Kind {
             Kind::TooBig => "too_big",
             Kind::NameTooLong => "name_too_long",
             Kind::Locked => "locked",
+            Kind::Contended => "contended",
             Kind::InUse => "in_use",
             Kind::NotEmpty => "not_empty",
             Kind::RecursiveDelete => "recursive_delete",

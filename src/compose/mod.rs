@@ -14,6 +14,7 @@ use crate::backends::memory::{Content, Memory};
 use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind, with_hint};
 use crate::registry::{MemoryRegistry, Registered, Registry};
 use crate::tree::access::{Access, AccessRule, matches_table};
+use crate::tree::claims::Claims;
 use crate::tree::endpoint::Endpoint;
 use crate::tree::limits::{SCRATCH_TTL, TRIPWIRE};
 use crate::tree::nodes::config::with_default;
@@ -51,7 +52,15 @@ pub fn compose(
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
-    Ok(Tree::new(Arc::new(Shared { options, endpoints, access, outcomes, started, log_level })))
+    Ok(Tree::new(Arc::new(Shared {
+        options,
+        endpoints,
+        access,
+        claims: Claims::default(),
+        outcomes,
+        started,
+        log_level,
+    })))
 }
 
 /// The name locks are taken under.

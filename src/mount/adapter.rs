@@ -11,16 +11,17 @@ use fuser::{
     BsdFileFlags, CopyFileRangeFlags, Errno, FileHandle, Filesystem, INodeNo, InitFlags, IoctlFlags,
     KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags,
     ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyIoctl, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
-    WriteFlags,
+    ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen, ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request,
+    TimeOrNow, WriteFlags,
 };
 
 use super::answer::{Answers, Op};
 use super::callers::{caller, has_open};
+use super::locks::Lock;
 use super::replies::{Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
 use crate::tree::scratch::New;
-use crate::tree::{Asked, Error, Kind, Opening};
+use crate::tree::{Asked, Done, Error, Kind, Opening};
 
 /// The file system that fuser calls.
 pub struct Adapter(pub Arc<Answers>);
@@ -40,7 +41,9 @@ impl Filesystem for Adapter {
         let wanted = InitFlags::FUSE_ATOMIC_O_TRUNC
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_DO_READDIRPLUS
-            | InitFlags::FUSE_READDIRPLUS_AUTO;
+            | InitFlags::FUSE_READDIRPLUS_AUTO
+            | InitFlags::FUSE_POSIX_LOCKS
+            | InitFlags::FUSE_FLOCK_LOCKS;
         // A kernel without one of these is slower, or asks in more steps; nothing else changes.
         let _ = config.add_capabilities(wanted & config.capabilities());
         // A whole list arrives in one request.
@@ -123,9 +126,9 @@ impl Filesystem for Adapter {
             let error = Error::new(Kind::Invalid, "two names cannot be exchanged here");
             return self.0.refuse(op, caller(request), reply, &error);
         }
-        let tree = self.0.tree.clone();
-        let work = async move { Ok(((), tree.rename(dir.0, &name, to.0, &new).await?)) };
-        self.0.change(op, caller(request), reply, work);
+        let (tree, caller) = (self.0.tree.clone(), caller(request));
+        let work = async move { Ok(((), tree.rename(dir.0, &name, to.0, &new, &caller).await?)) };
+        self.0.change(op, caller, reply, work);
     }
 
     fn unlink(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEmpty) {
@@ -221,32 +224,104 @@ impl Filesystem for Adapter {
         self.0.change(at("write", ino), caller(request), reply, work);
     }
 
-    fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        if !self.0.tree.owes(handle.0) {
+    /// Of a process that closes any of its descriptors of a file the fcntl locks on it end.
+    fn flush(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        owner: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        let (owes, locked) = (self.0.tree.owes(handle.0), self.0.locks.holds(ino.0, owner.0));
+        if !owes && !locked {
             return reply.ok();
         }
-        let (tree, caller) = (self.0.tree.clone(), caller(request));
-        let work = async move { Ok(((), tree.flush(ino.0, handle.0, &caller, has_open).await?)) };
+        let (answers, caller) = (self.0.clone(), caller(request));
+        let work = async move {
+            let flushed = match owes {
+                true => answers.tree.flush(ino.0, handle.0, &caller, has_open).await,
+                false => Ok(Done::default()),
+            };
+            let freed = answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await?;
+            flushed.map(|done| ((), Done { changed: done.changed || freed.changed, ..done }))
+        };
         self.0.change(at("close", ino), caller, reply, work);
     }
 
+    /// With the last descriptor of an open file its flock ends.
     fn release(
         &self,
         request: &Request,
         ino: INodeNo,
         handle: FileHandle,
         _: OpenFlags,
-        _: Option<LockOwner>,
+        owner: Option<LockOwner>,
         _: bool,
         reply: ReplyEmpty,
     ) {
-        let tree = self.0.tree.clone();
-        if !tree.owes(handle.0) {
-            tree.close(handle.0);
+        let (answers, owes) = (self.0.clone(), self.0.tree.owes(handle.0));
+        let owner = owner.filter(|owner| answers.locks.holds(ino.0, owner.0));
+        if !owes {
+            answers.tree.close(handle.0);
+        }
+        if !owes && owner.is_none() {
             return reply.ok();
         }
-        let work = async move { Ok(((), tree.release(handle.0).await?)) };
+        let work = async move {
+            let mut done = if owes { answers.tree.release(handle.0).await? } else { Done::default() };
+            if let Some(owner) = owner {
+                done.changed |= answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await?.changed;
+            }
+            Ok(((), done))
+        };
         self.0.change(at("release", ino), caller(request), reply, work);
+    }
+
+    fn getlk(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        reply: ReplyLock,
+    ) {
+        let wanted = Lock { owner: owner.0, start, end, exclusive: kind == libc::F_WRLCK, pid };
+        match self.0.locks.conflict(ino.0, &wanted) {
+            Some(held) => {
+                let kind = if held.exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
+                reply.locked(held.start, held.end, kind, held.pid);
+            }
+            None => reply.locked(start, end, libc::F_UNLCK, pid),
+        }
+    }
+
+    fn setlk(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        owner: LockOwner,
+        start: u64,
+        end: u64,
+        kind: i32,
+        pid: u32,
+        waits: bool,
+        reply: ReplyEmpty,
+    ) {
+        let caller = caller(request);
+        if kind != libc::F_UNLCK {
+            let lock = Lock { owner: owner.0, start, end, exclusive: kind == libc::F_WRLCK, pid };
+            return self.0.lock(at("lock", ino), caller, reply, lock, waits);
+        }
+        let answers = self.0.clone();
+        let work =
+            async move { Ok(((), answers.locks.free(&answers.tree, ino.0, owner.0, start, end).await?)) };
+        self.0.change(at("unlock", ino), caller, reply, work);
     }
 
     /// Nothing is ever in between: what was applied is applied.

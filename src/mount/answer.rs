@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use super::callers::command;
 use super::errno::errno;
 use super::interrupt::doomed;
+use super::locks::{Lock, Locks};
 use super::replies::Answer;
 use crate::tree::outcomes::{Outcome, Where};
 use crate::tree::table::Caller;
@@ -38,6 +39,8 @@ pub struct Answers {
     /// The tree that knows the answers.
     pub tree: Arc<Tree>,
     runtime: Handle,
+    /// The locks that processes hold.
+    pub locks: Locks,
     notifier: OnceLock<Notifier>,
     waiting: AtomicUsize,
 }
@@ -45,7 +48,13 @@ pub struct Answers {
 impl Answers {
     /// Answers from this tree; what has to wait waits on this runtime.
     pub fn new(tree: Arc<Tree>, runtime: Handle) -> Answers {
-        Answers { tree, runtime, notifier: OnceLock::new(), waiting: AtomicUsize::new(0) }
+        Answers {
+            tree,
+            runtime,
+            locks: Locks::default(),
+            notifier: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// Tells the kernel through this what it should not remember.
@@ -111,6 +120,30 @@ impl Answers {
         });
     }
 
+    /// Answers a request for a lock. A caller that is gone when it comes gets none.
+    pub fn lock(self: &Arc<Self>, op: Op, caller: Caller, reply: impl Answer<()>, lock: Lock, waits: bool) {
+        let (answers, begun, ino) = (self.clone(), Instant::now(), op.ino);
+        self.start(async move {
+            let (locks, tree) = (&answers.locks, &answers.tree);
+            let mut work = pin!(guarded(locks.take(tree, ino, lock, waits, &caller)));
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut work => outcome,
+                () = doomed(caller.pid) => {
+                    reply.refuse(Errno::EINTR);
+                    if work.await.is_ok() {
+                        let _ = locks.free(tree, ino, lock.owner, lock.start, lock.end).await;
+                    }
+                    return;
+                }
+            };
+            match answers.came_of(op, caller, begun, outcome.map(|done| ((), done))) {
+                Ok(()) => reply.answer(()),
+                Err(errno) => reply.refuse(errno),
+            }
+        });
+    }
+
     /// Answers a request that nobody has to wait for.
     pub fn now<T>(&self, op: Op, caller: Caller, reply: impl Answer<T>, answer: Result<T>) {
         match answer {
@@ -153,8 +186,8 @@ impl Answers {
         match (done.changed, op.name) {
             _ if done.scratch => {}
             (true, _) => self.changed(op, caller, begun.elapsed(), &done),
-            // Every close comes here, also the one right after a refused write.
-            (false, "close" | "release") => {}
+            // Every close comes here, also the one right after a refused write; and locks are taken to wait.
+            (false, "close" | "release" | "lock" | "unlock") => {}
             (false, _) => self.tree.shared.outcomes.succeeded(&caller),
         }
         Ok(answer)

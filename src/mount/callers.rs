@@ -43,6 +43,12 @@ impl Processes for Proc {
         (group, started.unwrap_or(0))
     }
 
+    fn groups(&self, thread: u32) -> Vec<u32> {
+        let status = fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
+        let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
+        groups.split_ascii_whitespace().filter_map(|group| group.parse().ok()).collect()
+    }
+
     fn removes_unseen(&self, thread: u32) -> bool {
         let mut commands = COMMANDS.lock();
         let Some(command) = commands.of(thread) else { return false };

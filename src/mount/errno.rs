@@ -19,6 +19,7 @@ pub fn errno(kind: Kind) -> (i32, &'static str) {
         Kind::TooBig => e!(E2BIG),
         Kind::NameTooLong => e!(ENAMETOOLONG),
         Kind::Locked | Kind::InUse => e!(EBUSY),
+        Kind::Contended => e!(EAGAIN),
         Kind::NotEmpty | Kind::RecursiveDelete => e!(ENOTEMPTY),
         Kind::TooManySnapshots => e!(EMLINK),
         Kind::NoSpace => e!(ENOSPC),

@@ -7,6 +7,10 @@
 use std::fs;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
 /// A request that has waited so long is looked after.
 const FIRST: Duration = Duration::from_millis(200);
 /// And then this often.
@@ -38,21 +42,75 @@ pub async fn doomed(thread: u32) {
     }
 }
 
+/// Ends when a signal reaches this thread, one that it handles or that ends it: flock(2) and fcntl(2) wait no
+/// longer then, and `flock -w` counts on it. Whoever asks again has handled the signal meanwhile.
+pub async fn signalled(thread: u32) {
+    if thread == 0 {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let Some(signals) = Signals::of(thread) else {
+            if is_gone(thread) {
+                return;
+            }
+            continue;
+        };
+        if signals.pending() & !(signals.blocked | signals.ignored) != 0 {
+            return;
+        }
+    }
+}
+
 /// The kernel gives SIGKILL to the thread itself for every fatal signal, after all checks whether it is
 /// blocked, ignored or caught; but one that dumps core waits, as sent, for the whole process.
 fn is_doomed(thread: u32) -> bool {
-    let Ok(status) = fs::read_to_string(format!("/proc/{thread}/status")) else { return true };
-    let field =
-        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
-    let signals = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
+    let Some(signals) = Signals::of(thread) else { return is_gone(thread) };
     let has = |set: u64, signal: i32| set & (1 << (signal - 1)) != 0;
-    if has(signals("SigPnd:"), libc::SIGKILL) || is_exiting(thread) {
+    if has(signals.own, libc::SIGKILL) || is_exiting(thread) {
         return true;
     }
-    let kept = signals("SigBlk:") | signals("SigIgn:") | signals("SigCgt:");
-    let fatal = (signals("SigPnd:") | signals("ShdPnd:")) & !kept;
+    let fatal = signals.pending() & !(signals.blocked | signals.ignored | signals.caught);
     // A debugger may take a signal away.
-    DUMPING.iter().any(|signal| has(fatal, *signal)) && field("TracerPid:") == "0"
+    DUMPING.iter().any(|signal| has(fatal, *signal)) && !signals.traced
+}
+
+/// The signals of a thread, as sets of bits.
+struct Signals {
+    own: u64,
+    of_process: u64,
+    blocked: u64,
+    ignored: u64,
+    caught: u64,
+    traced: bool,
+}
+
+impl Signals {
+    /// None if they cannot be seen: there may be no such thread, it may be hidden, or there may be no descriptor.
+    fn of(thread: u32) -> Option<Signals> {
+        let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+        let signals = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
+        Some(Signals {
+            own: signals("SigPnd:"),
+            of_process: signals("ShdPnd:"),
+            blocked: signals("SigBlk:"),
+            ignored: signals("SigIgn:"),
+            caught: signals("SigCgt:"),
+            traced: field("TracerPid:") != "0",
+        })
+    }
+
+    fn pending(&self) -> u64 {
+        self.own | self.of_process
+    }
+}
+
+/// Whether there is no such thread.
+fn is_gone(thread: u32) -> bool {
+    let thread = i32::try_from(thread).map(Pid::from_raw);
+    thread.is_ok_and(|thread| kill(thread, None) == Err(Errno::ESRCH))
 }
 
 /// Whether the thread is on its way out, and closes its files.

@@ -6,6 +6,7 @@ mod answer;
 mod callers;
 pub mod errno;
 mod interrupt;
+mod locks;
 mod mountpoint;
 mod replies;
 mod session;

@@ -2,7 +2,7 @@
 
 use glob::{MatchOptions, Pattern};
 
-use super::table::{Node, Row};
+use super::table::{Caller, Node, Row};
 
 /// One rule of the configuration. The last that matches wins, part by part.
 #[derive(Clone, Debug)]
@@ -54,11 +54,14 @@ impl Access {
             return owner;
         }
         let path = path();
-        for rule in self.rules.iter().filter(|rule| rule.path.matches_with(&path, GLOB)) {
-            owner.uid = rule.uid.unwrap_or(owner.uid);
-            owner.gid = rule.gid.unwrap_or(owner.gid);
-            owner.mode = rule.mode.unwrap_or(owner.mode);
+        // Who may remove an object may try to remove what is in it: only then is a recursive delete seen before
+        // it comes to the object itself (`tripwire`).
+        if row.path.is_empty()
+            && let Some((collection, _)) = path.rsplit_once('/')
+        {
+            self.ruled(&mut owner, collection);
         }
+        self.ruled(&mut owner, &path);
         // A rule cannot make a read-only file writable, nor a file a program.
         owner.mode &= match &row.node {
             Node::Dir { .. } => 0o777,
@@ -67,6 +70,29 @@ impl Access {
             Node::Link(_) => return Owner { mode: 0o777, ..owner },
         };
         owner
+    }
+}
+
+impl Access {
+    fn ruled(&self, owner: &mut Owner, path: &str) {
+        for rule in self.rules.iter().filter(|rule| rule.path.matches_with(path, GLOB)) {
+            owner.uid = rule.uid.unwrap_or(owner.uid);
+            owner.gid = rule.gid.unwrap_or(owner.gid);
+            owner.mode = rule.mode.unwrap_or(owner.mode);
+        }
+    }
+}
+
+impl Owner {
+    /// Whether a caller may write: asked where the kernel does not ask, for a rename onto a file and for a lock.
+    pub fn lets_write(&self, caller: &Caller) -> bool {
+        let class = match caller {
+            _ if caller.uid == 0 => return true,
+            _ if caller.uid == self.uid => 6,
+            _ if caller.gid == self.gid || caller.groups().contains(&self.gid) => 3,
+            _ => 0,
+        };
+        self.mode >> class & 0o2 != 0
     }
 }
 

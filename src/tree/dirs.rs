@@ -118,12 +118,12 @@ impl Tree {
     }
 
     /// rename(2): of a snapshot in its volume, of a staged volume into `volumes/`, and of a scratch file.
-    pub async fn rename(&self, dir: u64, name: &[u8], to: u64, new: &[u8]) -> Result<Done> {
+    pub async fn rename(&self, dir: u64, name: &[u8], to: u64, new: &[u8], caller: &Caller) -> Result<Done> {
         let (dir, to) = (self.inodes.get(dir)?, self.inodes.get(to)?);
         let name = std::str::from_utf8(name).map_err(|_| gone())?;
         if let Some(item) = self.scratch(&dir, name) {
             let new = std::str::from_utf8(new).map_err(|_| self.not_created(&to, new))?;
-            return self.rename_scratch(item, &to, new).await;
+            return self.rename_scratch(item, &to, new, caller).await;
         }
         let new = new_name(new)?;
         if dir.row.child(name).is_some() {

@@ -152,6 +152,15 @@ impl Tree {
         Ok(self.done(&node, changed))
     }
 
+    /// Refuses a caller that could not open the file for writing.
+    pub(in crate::tree) fn check_may_write(&self, node: &Node, caller: &Caller) -> Result<()> {
+        if self.shared.access.of(node.row, || node.path()).lets_write(caller) {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Denied, format!("you may not write {}", node.row.name));
+        Err(error.hint("ls -l shows who may; [[access]] in the configuration says so"))
+    }
+
     /// A value or list as a whole, as if it were written to the emptied file and closed.
     pub(super) async fn write_all(&self, node: &Node, content: &[u8]) -> Result<Done> {
         check_writable(node)?;

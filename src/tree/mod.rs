@@ -4,6 +4,7 @@
 //! back-end. Names are in `table`, objects in `place`, kinds of directories in `nodes/`.
 
 pub mod access;
+pub mod claims;
 pub mod describe;
 mod dirs;
 pub mod endpoint;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::access::Access;
+use super::claims::Claims;
 use super::endpoint::Endpoint;
 use super::outcomes::Outcomes;
 use crate::backend::HostName;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who may do what.
     pub access: Access,
+    /// The volumes that processes of this host hold.
+    pub claims: Claims,
     /// What came of every change and refusal.
     pub outcomes: Outcomes,
     /// When it began.

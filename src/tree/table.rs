@@ -74,6 +74,8 @@ pub trait Processes: Sync + Debug {
     fn session(&self, thread: u32) -> u32;
     /// The process of a thread.
     fn process(&self, thread: u32) -> Process;
+    /// The groups of a thread beside its own.
+    fn groups(&self, thread: u32) -> Vec<u32>;
     /// Whether its program removes a directory, when it is to remove all that is in it, without looking.
     fn removes_unseen(&self, thread: u32) -> bool;
 }
@@ -90,6 +92,11 @@ impl Caller {
     /// The process, whichever of its threads asks.
     pub fn process(&self) -> Process {
         self.processes.process(self.pid)
+    }
+
+    /// The groups that the caller is in, beside its own.
+    pub fn groups(&self) -> Vec<u32> {
+        self.processes.groups(self.pid)
     }
 
     /// Whether a rmdir of this caller may be the beginning of a recursive delete.

@@ -25,6 +25,9 @@ impl Processes for Init {
     fn process(&self, thread: u32) -> Process {
         (thread, 0)
     }
+    fn groups(&self, _: u32) -> Vec<u32> {
+        Vec::new()
+    }
     fn removes_unseen(&self, _: u32) -> bool {
         false
     }

@@ -17,6 +17,7 @@ use filerfs::logging::Silent;
 use filerfs::registry::{MemoryRegistry, Registered};
 use filerfs::tree::Tree;
 use filerfs::tree::access::{Access, AccessRule};
+use filerfs::tree::claims::Claims;
 use filerfs::tree::endpoint::Endpoint;
 use filerfs::tree::limits::{SCRATCH_TTL, TRIPWIRE};
 use filerfs::tree::outcomes::Outcomes;
@@ -48,6 +49,9 @@ impl Processes for Init {
     }
     fn process(&self, thread: u32) -> Process {
         (thread, 0)
+    }
+    fn groups(&self, _: u32) -> Vec<u32> {
+        Vec::new()
     }
     fn removes_unseen(&self, _: u32) -> bool {
         false
@@ -88,6 +92,7 @@ pub fn tree_with(backend: Arc<dyn StorageBackend>, options: Options, rules: Vec<
         options,
         endpoints: vec![endpoint],
         access: Access { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw(), rules },
+        claims: Claims::default(),
         outcomes: Outcomes::default(),
         started: SystemTime::now(),
         log_level: Box::new(Silent),

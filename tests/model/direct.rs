@@ -104,7 +104,7 @@ impl Surface for Direct {
 
     fn rename(&self, dir: &str, name: &str, to: &str, new: &str) -> Answer<()> {
         let (dir, to) = (self.find(dir)?, self.find(to)?);
-        self.wait(self.tree.rename(dir, name.as_bytes(), to, new.as_bytes())).map(drop)
+        self.wait(self.tree.rename(dir, name.as_bytes(), to, new.as_bytes(), &CALLER)).map(drop)
     }
 
     fn unlink(&self, dir: &str, name: &str) -> Answer<()> {

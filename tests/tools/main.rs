@@ -5,4 +5,5 @@
 mod common;
 
 mod case;
+mod locks;
 mod rename;

@@ -32,15 +32,28 @@ impl Write for Lock {
         };
         let holder = backend.locks(&volume.name).await?;
         let held_by_host = holder.as_ref() == Some(&host);
+        let (place, here) = (at.clone(), host == at.shared.options.host && held_by_host);
+        if let ("", Some(process)) = (text, at.shared.claims.holder(at).filter(|_| here)) {
+            let message = format!("process {process} of this host holds the lock for as long as it lives");
+            return Err(Error::new(Kind::Locked, message).hint(format!("to break it: echo -{host} > lock")));
+        }
         match (holder, text) {
             // Nobody to free it from, or not ours to free.
             (None, "") => Ok(None),
             (Some(holder), "") if !held_by_host => Err(held(&holder)),
             (_, _) if text.is_empty() || breaks.is_some() => match held_by_host {
-                true => change(async move { backend.remove_lock(&volume.name, &host).await }),
+                true => change(async move {
+                    place.shared.claims.disown(&place);
+                    backend.remove_lock(&volume.name, &host).await
+                }),
                 false => Ok(None),
             },
             (Some(holder), _) if !held_by_host => Err(held(&holder)),
+            // It was a process's, and stays now when that one ends.
+            (Some(_), _) if here && at.shared.claims.frees(at) => change(async move {
+                place.shared.claims.disown(&place);
+                Ok(())
+            }),
             (Some(_), _) => Ok(None),
             (None, _) => change(async move { backend.create_lock(&volume.name, &host).await }),
         }

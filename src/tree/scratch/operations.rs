@@ -11,6 +11,7 @@ use crate::tree::inodes::Node;
 use crate::tree::limits::NAME_BYTES;
 use crate::tree::listing::Entry;
 use crate::tree::place::Object;
+use crate::tree::table::Caller;
 use crate::tree::{Asked, Attributes, Done, Error, FileKind, Kind, Result, Tree};
 
 impl Tree {
@@ -103,6 +104,7 @@ impl Tree {
         item: Arc<Item>,
         to: &Arc<Node>,
         new: &str,
+        caller: &Caller,
     ) -> Result<Done> {
         if let Some(row) = to.row.child(new) {
             if item.is_dir || row.is_dir() {
@@ -110,6 +112,8 @@ impl Tree {
                 return Err(error.hint("only a file can take the place of a file, as its new value"));
             }
             let target = Node::new(to.place.clone(), row);
+            // The kernel has asked for the directory only.
+            self.check_may_write(&target, caller)?;
             let done = self.write_all(&target, &item.content()).await?;
             self.scratch.remove(&item);
             return Ok(done);

@@ -66,12 +66,3 @@ fn a_minus_breaks_exactly_that_hosts_lock() {
         .after("echo other > volumes/db1/lock"),
     ]);
 }
-
-#[test]
-fn flock_and_lockf_lock_the_file_and_not_the_volume() {
-    check(&[
-        done("cd volumes/db1; flock -n lock cat lock", "", &[]),
-        done("cd volumes/db1; flock -n lock flock -n lock true || echo taken", "taken\n", &[]),
-        done("cd volumes/db1; flock -n lock true; flock -n lock true", "", &[]),
-    ]);
-}
