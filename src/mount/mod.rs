@@ -10,6 +10,7 @@ mod locks;
 mod mountpoint;
 mod replies;
 mod session;
+mod watches;
 
 pub use mountpoint::MountError;
 pub use session::Mounted;

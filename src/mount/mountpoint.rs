@@ -160,6 +160,19 @@ pub fn mounted(path: &Path) -> Option<String> {
     table.lines().filter_map(of_line).rfind(|(point, _)| Path::new(point) == path).map(|(_, kind)| kind)
 }
 
+/// The number of the device that is mounted on a path, as the kernel keeps it: not asked of the mount itself.
+pub fn device(path: &Path) -> Option<u64> {
+    const MINOR_BITS: u32 = 20;
+    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let fields = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        Some((unescape(fields.get(4)?), fields.get(2)?.to_string()))
+    };
+    let (_, device) = table.lines().filter_map(fields).rfind(|(point, _)| Path::new(point) == path)?;
+    let (major, minor) = device.split_once(':')?;
+    Some(major.parse::<u64>().ok()? << MINOR_BITS | minor.parse::<u64>().ok()?)
+}
+
 /// The kernel writes blanks, tabs, newlines and backslashes in octal.
 fn unescape(path: &str) -> String {
     path.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")

@@ -8,10 +8,12 @@ use std::time::Duration;
 use fuser::{Config, MountOption, Session, SessionACL};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::adapter::Adapter;
 use super::answer::Answers;
 use super::mountpoint::{MountError, MountPoint, TYPE, detach, mounted};
+use super::watches;
 use crate::tree::Tree;
 
 /// How long requests may take to end when the mount does.
@@ -22,6 +24,7 @@ pub struct Mounted {
     point: MountPoint,
     answers: Arc<Answers>,
     ended: oneshot::Receiver<io::Result<()>>,
+    watches: AbortHandle,
 }
 
 impl Mounted {
@@ -49,7 +52,9 @@ impl Mounted {
         let (tell, ended) = oneshot::channel();
         let wait = move || drop(serving.join().map(|result| tell.send(result)));
         std::thread::Builder::new().name("fuse-end".into()).spawn(wait).map_err(system)?;
-        Ok(Mounted { point, answers, ended })
+        let announce = watches::announce(answers.tree.clone(), point.path.clone());
+        let watches = runtime.spawn(announce).abort_handle();
+        Ok(Mounted { point, answers, ended, watches })
     }
 
     /// Where it is.
@@ -64,6 +69,7 @@ impl Mounted {
 
     /// Lets what is under way end, and unmounts; a busy mount is detached.
     pub async fn unmount(mut self) -> io::Result<()> {
+        self.watches.abort();
         self.answers.drain(DRAIN).await;
         if mounted(&self.point.path).as_deref() == Some(TYPE) {
             detach(&self.point.path)?;

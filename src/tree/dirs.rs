@@ -94,7 +94,7 @@ impl Tree {
         let name = new_name(name)?;
         let members = collection(&dir, name, "created")?;
         let member = members.make(&dir.place, name).await?;
-        Ok((self.found(member), self.changed(&dir)))
+        Ok((self.found(member), self.changed(&dir, name)))
     }
 
     /// rmdir: the one way to remove an object.
@@ -114,7 +114,7 @@ impl Tree {
         }
         let members = collection(&dir, name, "removed")?;
         members.remove(&dir.place, name).await?;
-        Ok(self.changed(&dir))
+        Ok(self.changed(&dir, name))
     }
 
     /// rename(2): of a snapshot in its volume, of a staged volume into `volumes/`, and of a scratch file.
@@ -134,10 +134,11 @@ impl Tree {
         let members = collection(&dir, name, "renamed")?;
         members.rename(&dir.place, name, &to.place, to.row, new).await?;
         self.renamed_snapshot(&dir.place, name, new);
-        Ok(self.changed(&dir))
+        Ok(self.changed(&dir, new))
     }
 
-    fn changed(&self, dir: &Node) -> Done {
+    fn changed(&self, dir: &Node, name: &str) -> Done {
+        self.own_member(&dir.place, name);
         Done { changed: true, scratch: false, stale: self.stale(&dir.place, dir.row) }
     }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
+use super::elsewhere::Elsewhere;
 use super::place::Known;
 use crate::backend::{Error, Identity, Kind, NewVolume, Result, SnapshotName, StorageBackend, VolumeName};
 
@@ -18,6 +19,8 @@ pub struct Endpoint {
     pub backend: Arc<dyn StorageBackend>,
     /// What `mkdir volumes/V` creates with. `{name}` stands for the volume's name.
     pub defaults: Mutex<NewVolume>,
+    /// What others change.
+    pub elsewhere: Elsewhere,
     staging: Mutex<BTreeMap<VolumeName, Staged>>,
     stagings: AtomicU64,
 }
@@ -40,6 +43,7 @@ impl Endpoint {
             name: name.to_owned(),
             backend,
             defaults: Mutex::new(defaults),
+            elsewhere: Elsewhere::default(),
             staging: Mutex::default(),
             stagings: AtomicU64::new(0),
         }

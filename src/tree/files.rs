@@ -191,6 +191,9 @@ impl Tree {
     }
 
     fn done(&self, node: &Node, changed: bool) -> Done {
+        if changed {
+            node.place.own();
+        }
         Done {
             changed,
             scratch: false,

@@ -7,6 +7,7 @@ pub mod access;
 pub mod claims;
 pub mod describe;
 mod dirs;
+pub mod elsewhere;
 pub mod endpoint;
 mod files;
 pub mod handles;
@@ -21,6 +22,7 @@ pub mod shared;
 pub mod table;
 mod tripwire;
 pub mod values;
+mod watched;
 pub mod writes;
 
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use scratch::Scratch;
 use shared::Shared;
 use table::{Caller, Node as Is, Row};
 use tripwire::Tripwire;
+pub use watched::Print;
 
 /// The inode number of the root.
 pub const ROOT: u64 = 1;

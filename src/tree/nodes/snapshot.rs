@@ -73,9 +73,11 @@ impl Write for Clone {
         }
         let mut fields = NewVolume::default();
         protect_new(at, &mut fields);
-        change(
-            async move { backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await },
-        )
+        let endpoint = at.endpoint()?.clone();
+        change(async move {
+            endpoint.elsewhere.own(&new);
+            backend.clone_volume(&new, &volume.name, &snapshot.name, &fields.settings).await
+        })
     }
 }
 

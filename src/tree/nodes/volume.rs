@@ -125,7 +125,7 @@ impl Members for Volumes {
     }
 
     async fn list(&self, at: &Place) -> Result<Listed> {
-        let (volumes, at) = (at.endpoint()?.backend.volumes().await?, at.clone());
+        let (volumes, at) = (at.volumes().await?, at.clone());
         let edition = volumes.clone();
         let members = move || volumes.iter().map(|volume| member(&at, volume)).collect();
         Ok(Listed::Of(edition, Box::new(members)))

@@ -51,6 +51,12 @@ struct Entry {
     time: SystemTime,
 }
 
+/// A change: by this mount, or by somebody else and seen at that time.
+enum Event {
+    Own(Arc<Entry>),
+    Elsewhere(&'static str, String, SystemTime),
+}
+
 /// The memory of a mount.
 #[derive(Default)]
 pub struct Outcomes(Mutex<Kept>);
@@ -62,7 +68,7 @@ struct Kept {
     last: HashMap<(u32, u32), Arc<Entry>>,
     errors: VecDeque<Arc<Entry>>,
     audit: VecDeque<Arc<Entry>>,
-    events: VecDeque<(u64, Arc<Entry>)>,
+    events: VecDeque<(u64, Event)>,
     event: u64,
     counts: BTreeMap<(&'static str, &'static str), u64>,
 }
@@ -89,7 +95,7 @@ impl Outcomes {
             if outcome.refusal.is_none() {
                 kept.event += 1;
                 let number = kept.event;
-                push(&mut kept.events, EVENTS, (number, entry.clone()));
+                push(&mut kept.events, EVENTS, (number, Event::Own(entry.clone())));
             }
         }
         drop(kept);
@@ -123,7 +129,20 @@ impl Outcomes {
 
     /// The last changes: `SEQ TIME KIND PATH`.
     pub fn events(&self) -> String {
-        self.0.lock().events.iter().map(|(number, entry)| entry.event_line(*number)).collect()
+        self.0.lock().events.iter().map(|(number, event)| event.line(*number)).collect()
+    }
+
+    /// Somebody else has changed something.
+    pub fn elsewhere(&self, kind: &'static str, path: String) {
+        let mut kept = self.0.lock();
+        kept.event += 1;
+        let event = (kept.event, Event::Elsewhere(kind, path, SystemTime::now()));
+        push(&mut kept.events, EVENTS, event);
+    }
+
+    /// How many events there have been.
+    pub fn event(&self) -> u64 {
+        self.0.lock().event
     }
 
     /// Changes and refusals by operation and result, for Prometheus.

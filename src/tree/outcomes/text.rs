@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Entry, Where};
+use super::{Entry, Event, Where};
 use crate::backend::names::unprintable;
 use crate::tree::values::show_time;
 
@@ -111,19 +111,6 @@ impl Entry {
         })
     }
 
-    /// Of a change, for whoever watches.
-    pub fn event_line(&self, number: u64) -> String {
-        let (outcome, at) = (&self.outcome, &self.outcome.at);
-        let (kind, at) = match (outcome.op, &outcome.to) {
-            ("mkdir", _) => ("create", at),
-            ("rmdir", _) => ("delete", at),
-            ("rename", Some(to)) if to.is_interface_file() => ("modify", to),
-            ("rename", _) => ("rename", at),
-            _ => ("modify", at),
-        };
-        format!("{number} {} {kind} {}\n", show_time(self.time), printable(&at.path()))
-    }
-
     /// The text of `last_error`: a line for programs, the sentence, the input with a caret, a hint.
     pub fn explanation(&self) -> String {
         let outcome = &self.outcome;
@@ -152,6 +139,27 @@ impl Entry {
             let _ = writeln!(text, "{}", printable(hint));
         }
         text
+    }
+}
+
+impl Event {
+    /// For whoever watches.
+    pub fn line(&self, number: u64) -> String {
+        let (time, kind, path) = match self {
+            Event::Elsewhere(kind, path, time) => (*time, *kind, path.clone()),
+            Event::Own(entry) => {
+                let (outcome, at) = (&entry.outcome, &entry.outcome.at);
+                let (kind, at) = match (outcome.op, &outcome.to) {
+                    ("mkdir", _) => ("create", at),
+                    ("rmdir", _) => ("delete", at),
+                    ("rename", Some(to)) if to.is_interface_file() => ("modify", to),
+                    ("rename", _) => ("rename", at),
+                    _ => ("modify", at),
+                };
+                (entry.time, kind, at.path())
+            }
+        };
+        format!("{number} {} {kind} {}\n", show_time(time), printable(&path))
     }
 }
 
