@@ -5,4 +5,7 @@
 mod common;
 
 mod case;
+mod reading;
 mod rename;
+mod restore;
+mod xattrs;
