@@ -8,6 +8,7 @@ use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
 use filerfs::simulator::{Running, Settings, Simulator};
+use filerfs::tree::access::AccessRule;
 use filerfs::tree::shared::Options;
 use serde_json::{Value, json};
 
@@ -22,11 +23,20 @@ pub fn small() -> Mount {
 
 /// The same, on a mount that behaves so.
 pub fn small_with(options: Options) -> Mount {
-    of(SMALL, options).0
+    ruled(options, Vec::new())
+}
+
+/// The same, with these access rules.
+pub fn ruled(options: Options, rules: Vec<AccessRule>) -> Mount {
+    with(SMALL, options, rules).0
 }
 
 /// Mounts this content, and the filer that counts its calls.
 pub fn of(content: &str, options: Options) -> (Mount, Arc<Running>) {
+    with(content, options, Vec::new())
+}
+
+fn with(content: &str, options: Options, rules: Vec<AccessRule>) -> (Mount, Arc<Running>) {
     // What memory has by itself, a filer has only if it is said.
     let mut content: Value = serde_json::from_str(content).unwrap();
     let own = json!({
@@ -56,6 +66,6 @@ pub fn of(content: &str, options: Options) -> (Mount, Arc<Running>) {
     let gate = Gate::new(Arc::new(Zapi::new(Http::new(server).unwrap(), Some(svm))), limits);
     let cache = Cache::new(Arc::new(gate), Duration::from_secs(600));
     let backend = Counting::new(registered(Arc::new(cache)));
-    let tree = tree_with(backend.clone(), options, Vec::new());
+    let tree = tree_with(backend.clone(), options, rules);
     (Mount::tree(backend, tree, false).keeping(filer.clone()), filer)
 }

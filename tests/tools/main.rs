@@ -8,4 +8,5 @@ mod case;
 mod reading;
 mod rename;
 mod restore;
+mod users;
 mod xattrs;
