@@ -196,3 +196,25 @@ fn a_saved_endpoint_restored_onto_another_differs_in_what_the_storage_decides() 
         assert_eq!(differ.stdout, DIFFERENCES, "{restore}");
     }
 }
+
+#[test]
+fn what_is_empty_is_no_write_and_stays_on_the_target() {
+    check(&[
+        // An unset junction path and a list without rules.
+        done("rsync -a volumes/db2/junction_path policies/default/rules $T; for i in 1 2; do\n\
+              rsync -c $T/junction_path volumes/db1; rsync -c $T/rules policies/nfs; done; cat volumes/db1/junction_path", &[])
+            .printing("/db1\n"),
+        done("echo none > policies/nfs/rules; cat policies/nfs/rules", &[
+            "ensure_policy_rules_absent(nfs, 10.0.0.1 10.0.0.2 @hosts)",
+        ])
+        .printing(""),
+        refused(
+            "cp -r policies $T; rmdir policies/web; cd $T; cp --parents policies/web/rules $M/dummy",
+            1,
+            &["policies/web/rules': File exists"],
+            &[],
+        )
+        .after("mkdir policies/web; echo web1 > policies/web/rules")
+        .having(&["remove_policy(web)", "create_policy(web)"]),
+    ]);
+}
