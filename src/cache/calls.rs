@@ -227,11 +227,18 @@ impl StorageBackend for Cache {
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
-        self.inner.nfs_locks(volume).await
+        let name = volume.clone();
+        self.answer(
+            |known| &mut known.nfs_locks,
+            volume.clone(),
+            |inner| async move { inner.nfs_locks(&name).await },
+        )
+        .await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
-        self.inner.break_nfs_locks(volume, client).await
+        let change = self.inner.break_nfs_locks(volume, client);
+        self.changed(change, |known| known.forget_nfs_locks(volume)).await
     }
 
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {

@@ -101,6 +101,8 @@ pub struct Known {
     pub volume: Answers<VolumeName, Arc<Volume>>,
     /// The snapshots of a volume.
     pub snapshots: Answers<VolumeName, List<Snapshot>>,
+    /// The clients that hold NFS locks on a volume.
+    pub nfs_locks: Answers<VolumeName, Vec<String>>,
     /// The list of policies.
     pub policies: Answers<(), List<Policy>>,
     /// One policy.
@@ -119,6 +121,13 @@ impl Known {
     pub fn forget_snapshots(&mut self, volume: &VolumeName) {
         self.forget_volume(volume);
         self.snapshots.forget(volume);
+        self.nfs_locks.forget(volume);
+    }
+
+    /// Locks of NFS clients on a volume were broken.
+    pub fn forget_nfs_locks(&mut self, volume: &VolumeName) {
+        self.generation += 1;
+        self.nfs_locks.forget(volume);
     }
 
     /// A policy was changed.
@@ -136,6 +145,7 @@ impl Known {
         let names: std::collections::HashSet<_> = list.iter().map(|volume| &volume.name).collect();
         self.volume.retain(|name| names.contains(name));
         self.snapshots.retain(|name| names.contains(name));
+        self.nfs_locks.retain(|name| names.contains(name));
     }
 
     /// A list of policies came.
@@ -153,6 +163,7 @@ impl Known {
             self.volumes.oldest(),
             self.volume.oldest(),
             self.snapshots.oldest(),
+            self.nfs_locks.oldest(),
             self.policies.oldest(),
             self.policy.oldest(),
         ];

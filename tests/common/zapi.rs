@@ -7,7 +7,8 @@ use filerfs::backends::ontap::zapi::Zapi;
 use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
-use filerfs::simulator::{Settings, Simulator};
+use filerfs::simulator::{Running, Settings, Simulator};
+use filerfs::tree::access::AccessRule;
 use filerfs::tree::shared::Options;
 use serde_json::{Value, json};
 
@@ -22,8 +23,22 @@ pub fn small() -> Mount {
 
 /// The same, on a mount that behaves so.
 pub fn small_with(options: Options) -> Mount {
+    ruled(options, Vec::new())
+}
+
+/// The same, with these access rules.
+pub fn ruled(options: Options, rules: Vec<AccessRule>) -> Mount {
+    with(SMALL, options, rules).0
+}
+
+/// Mounts this content, and the filer that counts its calls.
+pub fn of(content: &str, options: Options) -> (Mount, Arc<Running>) {
+    with(content, options, Vec::new())
+}
+
+fn with(content: &str, options: Options, rules: Vec<AccessRule>) -> (Mount, Arc<Running>) {
     // What memory has by itself, a filer has only if it is said.
-    let mut content: Value = serde_json::from_str(SMALL).unwrap();
+    let mut content: Value = serde_json::from_str(content).unwrap();
     let own = json!({
         "percentage_snapshot_reserve": 0, "compression_enabled": false, "inline_compression": false,
         "caching_policy": "none", "autosize_enabled": false, "max_autosize": 0,
@@ -37,7 +52,7 @@ pub fn small_with(options: Options) -> Mount {
     let content = serde_json::from_value(content).unwrap();
     let settings = Settings { strict: true, content, ..Settings::default() };
     let (svm, user, password) = (settings.svm.clone(), settings.user.clone(), settings.password.clone());
-    let filer = Simulator::start(settings).unwrap();
+    let filer = Arc::new(Simulator::start(settings).unwrap());
     let server = Server {
         host: filer.address().ip().to_string(),
         port: filer.address().port(),
@@ -51,6 +66,6 @@ pub fn small_with(options: Options) -> Mount {
     let gate = Gate::new(Arc::new(Zapi::new(Http::new(server).unwrap(), Some(svm))), limits);
     let cache = Cache::new(Arc::new(gate), Duration::from_secs(600));
     let backend = Counting::new(registered(Arc::new(cache)));
-    let tree = tree_with(backend.clone(), options, Vec::new());
-    Mount::tree(backend, tree, false).keeping(filer)
+    let tree = tree_with(backend.clone(), options, rules);
+    (Mount::tree(backend, tree, false).keeping(filer.clone()), filer)
 }

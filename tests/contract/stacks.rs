@@ -48,6 +48,8 @@ impl Backend {
     pub fn client_takes_lock(&self, volume: &str, client: &str) {
         let filer = self.filer.as_ref().expect("who tells of NFS locks has a filer");
         filer.lock(volume, client).unwrap();
+        // What others do is seen at once only after a refresh.
+        self.refresh();
     }
 }
 

@@ -88,6 +88,16 @@ async fn the_snapshots_of_a_volume_cost_one_call() {
 }
 
 #[tokio::test]
+async fn the_nfs_locks_of_a_volume_cost_two_calls_cold_and_none_warm() {
+    let (filer, endpoint) = endpoint();
+    assert!(endpoint.nfs_locks(&v("vol0001")).await.unwrap().is_empty());
+    // There are none: that may be because the volume is not there.
+    assert_eq!(filer.take_calls(), "lock-get-iter 1, volume-get-iter 1");
+    endpoint.nfs_locks(&v("vol0001")).await.unwrap();
+    assert_eq!(filer.take_calls(), "");
+}
+
+#[tokio::test]
 async fn changes_of_one_step_cost_one_call() {
     let (filer, endpoint) = endpoint();
     let volume = v("vol0007");

@@ -6,4 +6,8 @@ mod common;
 
 mod case;
 mod locks;
+mod reading;
 mod rename;
+mod restore;
+mod users;
+mod xattrs;

@@ -38,7 +38,7 @@ impl Zapi {
         clients.sort();
         clients.dedup();
         if clients.is_empty() {
-            self.one_volume(volume).await?;
+            self.is_shown(volume).await?;
         }
         Ok(clients)
     }

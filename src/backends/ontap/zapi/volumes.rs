@@ -133,22 +133,25 @@ impl Zapi {
     }
 
     pub(super) async fn one_volume(&self, name: &VolumeName) -> Result<Arc<Volume>> {
+        let record = self.shown(name).await?;
+        let compression = self.compression(Some(name)).await?;
+        self.volume(record, &compression)?.ok_or_else(|| missing(name))
+    }
+
+    /// Fails if there is no such volume, or if it is not shown.
+    pub(super) async fn is_shown(&self, name: &VolumeName) -> Result<()> {
+        self.shown(name).await.map(drop)
+    }
+
+    async fn shown(&self, name: &VolumeName) -> Result<Attributes> {
         if !possible(name) {
             return Err(missing(name));
         }
         let arguments = Element::new().child("query", self.query(name)).joined(&wanted());
         let records = self.list::<Volumes>(GET, arguments).await?;
-        let Some(record) =
-            records.into_iter().find(|r| r.volume_id_attributes.name.as_deref() == Some(name.as_str()))
-        else {
-            return Err(missing(name));
-        };
-        // What is not shown needs no second call.
-        if self.hidden(&record) {
-            return Err(missing(name));
-        }
-        let compression = self.compression(Some(name)).await?;
-        self.volume(record, &compression)?.ok_or_else(|| missing(name))
+        let named = |record: &Attributes| record.volume_id_attributes.name.as_deref() == Some(name.as_str());
+        let record = records.into_iter().find(named).filter(|record| !self.hidden(record));
+        record.ok_or_else(|| missing(name))
     }
 
     /// Finds a volume by name, in the SVM alone.
