@@ -5,4 +5,6 @@
 mod common;
 
 mod case;
+mod destruction;
 mod rename;
+mod tripwire;
