@@ -5,6 +5,8 @@
 mod common;
 
 mod case;
+mod copies_in;
 mod destruction;
+mod objects;
 mod rename;
 mod tripwire;
