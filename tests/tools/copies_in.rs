@@ -83,8 +83,14 @@ fn a_volume_copied_in_is_created_with_the_defaults_and_not_with_the_copy() {
             .after("printf 'size_total 1G\njunction_path /new\n' > defaults")
             .having(&["create_volume(new, size_total=1073741824 junction_path=/new)"]),
         // What is written over files that are there arrives.
-        refused("mkdir staging/new; cp -r volumes/db2/. staging/new; code=$?; cat staging/new/size_total; exit $code", 1, &["Operation not permitted"], &[]).printing("21474836480
-"),
+        refused(
+            "mkdir staging/new; cp -r volumes/db2/. staging/new; code=$?
+            cat staging/new/size_total; exit $code",
+            1,
+            &["Operation not permitted"],
+            &[],
+        )
+        .printing("21474836480\n"),
         refused("cp -r volumes/db2 staging/new", 1, &["'staging/new/size_total': File exists"], &[]),
     ]);
 }

@@ -1,5 +1,6 @@
 //! Tools that remove all there is. No call that creates, deletes or restricts is made, and the tree is as before.
 
+mod delegated;
 mod languages;
 mod movers;
 mod removers;
