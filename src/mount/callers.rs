@@ -52,7 +52,7 @@ impl Processes for Proc {
     fn removes_unseen(&self, thread: u32) -> bool {
         let mut commands = COMMANDS.lock();
         let Some(command) = commands.of(thread) else { return false };
-        *command.removes_unseen.get_or_insert_with(|| is_node(thread) || is_go(thread))
+        *command.removes_unseen.get_or_insert_with(|| is_known(thread) || is_go(thread))
     }
 }
 
@@ -96,10 +96,23 @@ impl Commands {
     }
 }
 
-/// Whether a process runs Node, whose `fs.rm` begins with rmdir.
-fn is_node(pid: u32) -> bool {
+/// Programs that take the rmdir of a directory with something in it for a question, which an ordinary file system
+/// answers with ENOTEMPTY: Node's `fs.rm` and Tcl's `file delete -force` then look inside; mv and the archivers
+/// make way for what they bring; git and gio mean a directory that should be empty.
+const UNSEEN: [&str; 10] =
+    ["node", "nodejs", "mv", "tar", "bsdtar", "cpio", "bsdcpio", "git", "gio", "nautilus"];
+
+/// The same, whose names go on with a version.
+const UNSEEN_VERSIONS: [&str; 3] = ["tclsh", "wish", "expect"];
+
+/// Whether a process runs one of them.
+fn is_known(pid: u32) -> bool {
     let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-    program.file_name().is_some_and(|name| name == "node" || name == "nodejs")
+    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    UNSEEN.contains(&name)
+        || UNSEEN_VERSIONS.iter().any(|known| {
+            name.strip_prefix(known).is_some_and(|version| !version.contains(char::is_alphabetic))
+        })
 }
 
 /// Whether a process runs a program written in Go, whose `os.RemoveAll` begins with rmdir. The linker leaves a

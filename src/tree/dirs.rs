@@ -44,7 +44,11 @@ impl Tree {
         if let Some(listing) = self.handles.listing(handle).filter(|_| offset > 0) {
             return Ok(listing);
         }
-        let listing = self.list(&*self.inodes.get(dir)?, caller).await?;
+        let dir = self.inodes.get(dir)?;
+        if dir.row.members().is_none() {
+            self.tripwire.listed(caller, &dir.path(), self.shared.options.tripwire);
+        }
+        let listing = self.list(&dir, caller).await?;
         self.handles.set_listing(handle, listing.clone());
         Ok(listing)
     }

@@ -5,9 +5,13 @@
 mod common;
 
 mod case;
+mod copies_in;
+mod destruction;
 mod locks;
+mod objects;
 mod reading;
 mod rename;
 mod restore;
+mod tripwire;
 mod users;
 mod xattrs;
