@@ -5,4 +5,6 @@
 mod common;
 
 mod case;
+mod editors;
 mod rename;
+mod writers;
