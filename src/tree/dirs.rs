@@ -165,13 +165,21 @@ impl Tree {
             Kind::NotPermitted,
             format!("{name} cannot be unlinked: files are parts of their object"),
         );
+        // Tools that replace a file begin with its unlink: they are told how to write it instead.
+        let write = format!("write it: cp NEW {name}, tar x --overwrite");
         let hint = match (&*name, &dir.place.object) {
-            ("lock", _) => "to free a lock: echo > lock (our own), echo -HOST > lock (another's)",
-            ("rules", _) => "to empty the list: echo none > rules",
-            _ if dir.row.name == "junctions" => "to unmount a volume: echo > volumes/V/junction_path",
-            (_, Object::Volume(..)) => "to change a value, write it; to restrict the volume: rmdir volumes/V",
-            (_, Object::Snapshot(..)) => "to delete a snapshot: rmdir snapshots/S",
-            _ => "to remove an object: rmdir",
+            ("lock", _) => {
+                "to take or free a lock, write it: echo HOST > lock, echo > lock (our own), echo -HOST > lock"
+                    .into()
+            }
+            ("rules", _) => format!("to change the list, {write}; to empty it: echo none > rules"),
+            _ if dir.row.name == "junctions" => "to unmount a volume: echo > volumes/V/junction_path".into(),
+            (_, Object::Volume(..)) => {
+                format!("to change a value, {write}; to restrict the volume: rmdir volumes/V")
+            }
+            (_, Object::Snapshot(..)) => "to delete a snapshot: rmdir snapshots/S".into(),
+            _ if dir.row.child(&name).is_some_and(Row::writable) => format!("to change a value, {write}"),
+            _ => "to remove an object: rmdir".into(),
         };
         error.hint(hint)
     }

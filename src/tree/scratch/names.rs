@@ -20,9 +20,13 @@ pub fn is_tool_shaped(name: &str, dir: &Row) -> bool {
         || random(name, "XX", 6)
         // mktemp.
         || random(name, "tmp.", 10)
-        // patch; Puppet, while it works on a file; CFEngine, after its edits.
+        // patch; busybox sed; gawk -i inplace; Puppet, while it works on a file; CFEngine, after its edits.
         || after_own().any(|rest| {
-            random(rest, ".", 7) || rest.ends_with(".lock") || (rest.starts_with(".cf-") && rest.ends_with("-edit"))
+            random(rest, ".", 7)
+                || random(rest, "", 6)
+                || random(rest, ".gawk.", 6)
+                || rest.ends_with(".lock")
+                || (rest.starts_with(".cf-") && rest.ends_with("-edit"))
         })
 }
 
@@ -43,6 +47,8 @@ mod tests {
             "tmp.0123456789",
             "XXb2lHui",
             "size_total.o1a2b3c",
+            "size_totalWQNqhm",
+            "size_total.gawk.c8H5X8",
             "size_total20260101-1-abc.lock",
             "size_total.cf-after-edit",
         ] {
@@ -60,6 +66,8 @@ mod tests {
             "tmp.1",
             "size_total.bak",
             "size_total2",
+            "size_total12345",
+            "size_total.gawk.1",
             "other.o1a2b3c",
             "other.lock",
             "4913",
