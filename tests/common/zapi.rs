@@ -7,7 +7,7 @@ use filerfs::backends::ontap::zapi::Zapi;
 use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
-use filerfs::simulator::{Settings, Simulator};
+use filerfs::simulator::{Running, Settings, Simulator};
 use filerfs::tree::shared::Options;
 use serde_json::{Value, json};
 
@@ -22,6 +22,11 @@ pub fn small() -> Mount {
 
 /// The same, on a mount that behaves so.
 pub fn small_with(options: Options) -> Mount {
+    small_and_filer(options).0
+}
+
+/// The same, with the filer, which counts what it is called. Nothing that is remembered of it grows old.
+pub fn small_and_filer(options: Options) -> (Mount, Arc<Running>) {
     // What memory has by itself, a filer has only if it is said.
     let mut content: Value = serde_json::from_str(SMALL).unwrap();
     let own = json!({
@@ -37,7 +42,7 @@ pub fn small_with(options: Options) -> Mount {
     let content = serde_json::from_value(content).unwrap();
     let settings = Settings { strict: true, content, ..Settings::default() };
     let (svm, user, password) = (settings.svm.clone(), settings.user.clone(), settings.password.clone());
-    let filer = Simulator::start(settings).unwrap();
+    let filer = Arc::new(Simulator::start(settings).unwrap());
     let server = Server {
         host: filer.address().ip().to_string(),
         port: filer.address().port(),
@@ -52,5 +57,5 @@ pub fn small_with(options: Options) -> Mount {
     let cache = Cache::new(Arc::new(gate), Duration::from_secs(600));
     let backend = Counting::new(registered(Arc::new(cache)));
     let tree = tree_with(backend.clone(), options, Vec::new());
-    Mount::tree(backend, tree, false).keeping(filer)
+    (Mount::tree(backend, tree, false).keeping(filer.clone()), filer)
 }
