@@ -6,4 +6,7 @@ mod common;
 
 mod ansible;
 mod case;
+mod cfengine;
+mod make;
+mod puppet;
 mod rename;
