@@ -10,3 +10,4 @@ mod cfengine;
 mod make;
 mod puppet;
 mod rename;
+mod runs;

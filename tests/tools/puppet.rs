@@ -1,12 +1,7 @@
 //! Puppet: it makes a directory for a lock and a new file beside the old one, and renames that.
 
-use std::collections::BTreeMap;
-use std::fs;
-
-use tempfile::TempDir;
-
-use crate::case::{bash, check, done, refused};
-use crate::common::{options, zapi};
+use crate::case::{check, done, refused};
+use crate::runs::check_two_runs;
 
 /// What a run needs around it. `apply` runs `$T/site.pp` and shows what it says; errors go to stderr, but those about
 /// facts of the machine, which are not about the mount.
@@ -47,26 +42,8 @@ const CHANGES: &[&str] = &[
 const SAID: &str = "size_total content content changed\nrules content content changed\ns3 ensure created\n";
 
 #[test]
-fn a_site_sets_what_it_names_once() {
-    check(&[done(script(SITE, "apply; [ $? = 2 ] && apply"), CHANGES).printing(SAID)]);
-}
-
-#[test]
 fn a_second_run_of_a_site_makes_no_call_to_the_filer() {
-    let (mount, filer) = zapi::small_and_filer(options());
-    let outside = TempDir::new().unwrap();
-    let run = || bash(&mount, outside.path(), &script(SITE, "apply"));
-    let first = run();
-    assert_eq!((first.code, first.stdout.as_str(), first.stderr.as_str()), (2, SAID, ""));
-    assert_eq!(mount.backend.take_changes(), CHANGES);
-    // What was changed last is read once more by whoever asks first.
-    assert_eq!(mount.read("dummy/volumes/db1/size_total"), "11811160064\n");
-    assert_eq!(fs::read_dir(mount.path("dummy/volumes/db1/snapshots")).unwrap().count(), 3);
-    assert_ne!(filer.calls(), BTreeMap::new());
-    filer.forget_calls();
-    let second = run();
-    assert_eq!((second.code, second.stdout.as_str(), second.stderr.as_str()), (0, "", ""));
-    assert_eq!((mount.backend.take_changes(), filer.calls()), (Vec::new(), BTreeMap::new()));
+    check_two_runs(&script(SITE, "apply"), CHANGES, (2, SAID), (0, ""));
 }
 
 #[test]
