@@ -87,10 +87,14 @@ pub fn tree_of(backend: Arc<Counting>) -> Arc<Tree> {
 
 /// The same, with these options and access rules.
 pub fn tree_with(backend: Arc<dyn StorageBackend>, options: Options, rules: Vec<AccessRule>) -> Arc<Tree> {
-    let endpoint = Arc::new(Endpoint::new("dummy", backend, NewVolume::default()));
+    tree_over(vec![Arc::new(Endpoint::new("dummy", backend, NewVolume::default()))], options, rules)
+}
+
+/// A tree of these endpoints.
+pub fn tree_over(endpoints: Vec<Arc<Endpoint>>, options: Options, rules: Vec<AccessRule>) -> Arc<Tree> {
     Arc::new(Tree::new(Arc::new(Shared {
         options,
-        endpoints: vec![endpoint],
+        endpoints,
         access: Access { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw(), rules },
         claims: Claims::default(),
         outcomes: Outcomes::default(),

@@ -4,15 +4,21 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ansible;
 mod case;
+mod cfengine;
 mod copies_in;
 mod destruction;
 mod editors;
 mod locks;
+mod make;
 mod objects;
+mod puppet;
 mod reading;
 mod rename;
 mod restore;
+mod runs;
+mod scratch;
 mod tripwire;
 mod users;
 mod writers;

@@ -1,19 +1,13 @@
 //! A tree that was saved, restored: onto another volume, and onto another endpoint.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use filerfs::backend::NewVolume;
-use filerfs::logging::Silent;
-use filerfs::tree::Tree;
-use filerfs::tree::access::Access;
 use filerfs::tree::endpoint::Endpoint;
-use filerfs::tree::outcomes::Outcomes;
-use filerfs::tree::shared::Shared;
 
 use crate::case::{bash, check, done, refused};
 use crate::common::mounted::Mount;
-use crate::common::{counting, options};
+use crate::common::{counting, options, tree_over};
 
 /// What can be written of a saved tree: not what the storage decides, nor who holds a lock.
 const WRITABLE: &str = "writable() { find . \\( -name snapshots -o -name staging -o -name junctions \\) -prune -o \
@@ -140,18 +134,12 @@ fn two() -> Mount {
     let (from, to) = (counting(FIRST), counting(SECOND));
     let settings = filerfs::backend::Settings { size_total: Some(1 << 30), ..Default::default() };
     let defaults = || NewVolume { settings: settings.clone(), aggregate_name: None };
-    let tree = Tree::new(Arc::new(Shared {
-        options: options(),
-        endpoints: vec![
-            Arc::new(Endpoint::new("dummy", from, defaults())),
-            Arc::new(Endpoint::new("b", to.clone(), defaults())),
-        ],
-        access: Access { uid: 0, gid: 0, rules: Vec::new() },
-        outcomes: Outcomes::default(),
-        started: SystemTime::now(),
-        log_level: Box::new(Silent),
-    }));
-    Mount::tree(to, Arc::new(tree), false)
+    let endpoints = vec![
+        Arc::new(Endpoint::new("dummy", from, defaults())),
+        Arc::new(Endpoint::new("b", to.clone(), defaults())),
+    ];
+    let tree = tree_over(endpoints, options(), Vec::new());
+    Mount::tree(to, tree, false)
 }
 
 /// What differs afterwards: what the storage decides by itself, and the snapshots, which are of their time.

@@ -20,14 +20,29 @@ pub fn is_tool_shaped(name: &str, dir: &Row) -> bool {
         || random(name, "XX", 6)
         // mktemp.
         || random(name, "tmp.", 10)
-        // patch; busybox sed; gawk -i inplace; Puppet, while it works on a file; CFEngine, after its edits.
+        // patch; busybox sed; gawk -i inplace; Puppet and all of Ruby, with a directory for a lock; CFEngine.
         || after_own().any(|rest| {
             random(rest, ".", 7)
                 || random(rest, "", 6)
                 || random(rest, ".gawk.", 6)
+                || is_of_ruby(rest)
                 || rest.ends_with(".lock")
                 || (rest.starts_with(".cf-") && rest.ends_with("-edit"))
         })
+}
+
+/// What Ruby puts behind the name of a temporary file: the date, its process and a number of base 36.
+fn is_of_ruby(rest: &str) -> bool {
+    let mut parts = rest.split('-');
+    let mut next = |is_one: fn(&u8) -> bool, longest: usize| {
+        parts
+            .next()
+            .is_some_and(|part| (1..=longest).contains(&part.len()) && part.bytes().all(|b| is_one(&b)))
+    };
+    next(u8::is_ascii_digit, 8)
+        && next(u8::is_ascii_digit, 10)
+        && next(u8::is_ascii_alphanumeric, 7)
+        && parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -50,6 +65,7 @@ mod tests {
             "size_totalWQNqhm",
             "size_total.gawk.c8H5X8",
             "size_total20260101-1-abc.lock",
+            "size_total20260101-12345-1mx0dq5",
             "size_total.cf-after-edit",
         ] {
             assert!(is_tool_shaped(name, row()), "{name}");
@@ -68,6 +84,11 @@ mod tests {
             "size_total2",
             "size_total12345",
             "size_total.gawk.1",
+            "size_total20260101",
+            "size_total20260101-1",
+            "size_total20260101-1-1mx0dq5-2",
+            "size_total-1-abc",
+            "size_total20260101-1-abc.bak",
             "other.o1a2b3c",
             "other.lock",
             "4913",
