@@ -10,6 +10,7 @@ mod cfengine;
 mod copies_in;
 mod destruction;
 mod editors;
+mod events;
 mod locks;
 mod make;
 mod objects;

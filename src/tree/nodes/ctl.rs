@@ -69,7 +69,7 @@ fn rows() -> &'static [Row] {
 }
 
 fn limit_rows() -> &'static [Row] {
-    static ROWS: LazyLock<[Row; 6]> = LazyLock::new(|| {
+    static ROWS: LazyLock<[Row; 8]> = LazyLock::new(|| {
         [
             text(".ctl/limits/name_bytes", "the longest file name, in bytes", |_, _| {
                 line(&limits::NAME_BYTES.to_string())
@@ -83,6 +83,12 @@ fn limit_rows() -> &'static [Row] {
             text(".ctl/limits/errors", "lines of errors", |_, _| line(&limits::ERRORS.to_string())),
             text(".ctl/limits/audit", "lines of audit", |_, _| line(&limits::AUDIT.to_string())),
             text(".ctl/limits/events", "lines of events", |_, _| line(&limits::EVENTS.to_string())),
+            text(".ctl/limits/scratch_bytes", "the longest scratch file, in bytes", |_, _| {
+                line(&limits::SCRATCH_BYTES.to_string())
+            }),
+            text(".ctl/limits/scratch_files", "scratch files in one directory", |_, _| {
+                line(&limits::SCRATCH_FILES.to_string())
+            }),
         ]
     });
     &*ROWS
