@@ -116,7 +116,9 @@ impl Tree {
         }
         let taken = self.scratch(to, new);
         let fits = taken.as_ref().is_none_or(|taken| taken.is_dir == item.is_dir);
-        if !fits || !self.takes_scratch(to, new) {
+        // As with mkdir, none in another.
+        let nested = item.is_dir && matches!(to.place.object, Object::Scratch(_));
+        if !fits || nested || !self.takes_scratch(to, new) {
             let error =
                 Error::new(Kind::NotPermitted, format!("a scratch file cannot be renamed to {new:?}"));
             return Err(error.hint("only to a file of its directory, as that one's new value"));
