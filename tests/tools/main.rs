@@ -7,4 +7,5 @@ mod common;
 mod case;
 mod editors;
 mod rename;
+mod scratch;
 mod writers;
