@@ -7,5 +7,6 @@ mod common;
 mod case;
 mod editors;
 mod rename;
+mod renamed;
 mod scratch;
 mod writers;
