@@ -17,6 +17,7 @@ mod objects;
 mod puppet;
 mod reading;
 mod rename;
+mod renamed;
 mod restore;
 mod runs;
 mod scratch;
