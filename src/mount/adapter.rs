@@ -18,7 +18,7 @@ use fuser::{
 use super::answer::{Answers, Op};
 use super::callers::{caller, has_open};
 use super::locks::Lock;
-use super::replies::{Listed, Opened};
+use super::replies::{Answer, Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
 use crate::tree::scratch::New;
 use crate::tree::{Asked, Done, Error, Kind, Opening};
@@ -61,6 +61,9 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        if let Some(known) = self.0.tree.known_attributes(ino.0) {
+            return reply.answer(known);
+        }
         let (tree, caller) = (self.0.tree.clone(), caller(request));
         self.0.answer(at("getattr", ino), caller, reply, async move { tree.getattr(ino.0, &caller).await });
     }

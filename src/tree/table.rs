@@ -273,16 +273,24 @@ impl Row {
 }
 
 impl File {
-    /// The text that it shows.
-    pub async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>> {
-        let shows: &dyn Show = match self {
+    fn shows(&self) -> &dyn Show {
+        match self {
             File::ReadOnly(file) => &**file,
             File::Scalar(file) | File::Keyed(file) => &**file,
             File::List(file) => &**file,
-        };
-        match shows.known(at) {
+        }
+    }
+
+    /// The text that it shows, if it is known without asking the storage.
+    pub fn known(&self, at: &Place) -> Option<String> {
+        self.shows().known(at)
+    }
+
+    /// The text that it shows.
+    pub async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>> {
+        match self.known(at) {
             Some(text) => Ok(Some(text)),
-            None => shows.show(at, caller).await,
+            None => self.shows().show(at, caller).await,
         }
     }
 
