@@ -114,7 +114,17 @@ fn control(tree: &mut Builder) {
     put("refresh", line(""), true);
     put("log_level", What::Any, true);
     put("limits", What::Dir, false);
-    for name in ["name_bytes", "value_bytes", "list_bytes", "errors", "audit", "events"] {
+    const LIMITS: [&str; 8] = [
+        "name_bytes",
+        "value_bytes",
+        "list_bytes",
+        "errors",
+        "audit",
+        "events",
+        "scratch_bytes",
+        "scratch_files",
+    ];
+    for name in LIMITS {
         put(&format!("limits/{name}"), What::Number, false);
     }
 }
