@@ -80,6 +80,28 @@ pub trait Processes: Sync + Debug {
     fn removes_unseen(&self, thread: u32) -> bool;
 }
 
+/// What is told of a process that cannot be seen.
+#[derive(Debug)]
+pub struct Unseen;
+
+impl Processes for Unseen {
+    fn session(&self, _: u32) -> u32 {
+        0
+    }
+    fn process(&self, _: u32) -> Process {
+        (0, 0)
+    }
+    fn groups(&self, _: u32) -> Vec<u32> {
+        Vec::new()
+    }
+    fn removes_unseen(&self, _: u32) -> bool {
+        false
+    }
+}
+
+/// Who asks if nobody does: the mount itself.
+pub const NOBODY: Caller = Caller { uid: 0, gid: 0, pid: 0, processes: &Unseen };
+
 /// A process for as long as it lives: its number, and when it was started.
 pub type Process = (u32, u64);
 

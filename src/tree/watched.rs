@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use super::inodes::Node;
 use super::place::{Object, Place};
-use super::table::{Caller, Listed, Node as Is, Process, Processes};
+use super::table::{Listed, NOBODY, Node as Is};
 use super::{ROOT, Tree};
 
 /// One name that is watched, by itself or by its directory.
@@ -19,27 +19,6 @@ pub struct Print {
     /// Another for another value, or for another object of the name.
     pub print: u64,
 }
-
-/// Nobody: who watches does not ask.
-#[derive(Debug)]
-struct Nobody;
-
-impl Processes for Nobody {
-    fn session(&self, _: u32) -> u32 {
-        0
-    }
-    fn process(&self, _: u32) -> Process {
-        (0, 0)
-    }
-    fn groups(&self, _: u32) -> Vec<u32> {
-        Vec::new()
-    }
-    fn removes_unseen(&self, _: u32) -> bool {
-        false
-    }
-}
-
-const NOBODY: Caller = Caller { uid: 0, gid: 0, pid: 0, processes: &Nobody };
 
 impl Tree {
     /// What there is to see of a node: of a file its value, of a directory its files or its members. Nothing if

@@ -11,30 +11,11 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use filerfs::tree::scratch::New;
-use filerfs::tree::table::{Caller, Process, Processes};
+use filerfs::tree::table::{Caller, Unseen};
 use filerfs::tree::{Opening, ROOT, Tree};
 
-/// All that is ever seen of processes.
-#[derive(Debug)]
-struct Init;
-
-impl Processes for Init {
-    fn session(&self, _: u32) -> u32 {
-        1
-    }
-    fn process(&self, thread: u32) -> Process {
-        (thread, 0)
-    }
-    fn groups(&self, _: u32) -> Vec<u32> {
-        Vec::new()
-    }
-    fn removes_unseen(&self, _: u32) -> bool {
-        false
-    }
-}
-
 const NEW: New = New { is_dir: true, owner: (0, 0), mode: 0o755 };
-const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Init };
+const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Unseen };
 
 /// What memory answers never waits, or it would cost a thread switch on the mount.
 fn at_once<T>(work: impl Future<Output = T>) -> T {

@@ -22,7 +22,7 @@ use filerfs::tree::endpoint::Endpoint;
 use filerfs::tree::limits::{SCRATCH_TTL, TRIPWIRE};
 use filerfs::tree::outcomes::Outcomes;
 use filerfs::tree::shared::{Options, Shared};
-use filerfs::tree::table::{Caller, Process, Processes};
+use filerfs::tree::table::{Caller, Unseen};
 
 use counting::Counting;
 
@@ -39,27 +39,8 @@ pub const SMALL: &str = r#"{
   ]
 }"#;
 
-/// All that is ever seen of processes.
-#[derive(Debug)]
-struct Init;
-
-impl Processes for Init {
-    fn session(&self, _: u32) -> u32 {
-        1
-    }
-    fn process(&self, thread: u32) -> Process {
-        (thread, 0)
-    }
-    fn groups(&self, _: u32) -> Vec<u32> {
-        Vec::new()
-    }
-    fn removes_unseen(&self, _: u32) -> bool {
-        false
-    }
-}
-
 /// Root, in a session of its own.
-pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Init };
+pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Unseen };
 
 /// A memory back-end with this content.
 pub fn memory(content: &str) -> Memory {
