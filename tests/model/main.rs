@@ -32,7 +32,7 @@ use filerfs::tree::Tree;
 use filerfs::tree::shared::Options;
 use parking_lot::Mutex;
 use proptest::collection::vec;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Builder;
 
 use common::counting::Counting;
@@ -70,13 +70,7 @@ fn mounted(sequence: &[Op], tally: &mut Tally) {
 
 /// Random sequences; what they did is told at the end.
 fn search((cases, length): (u32, usize), run: fn(&[Op], &mut Tally)) -> Tally {
-    // The same sequences each time, so that a change is judged by itself; others with PROPTEST_CASES, to search.
-    let rng_seed = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => RngSeed::Random,
-        None => RngSeed::Fixed(1),
-    };
-    let config =
-        Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() };
     let tally = RefCell::new(Tally::new());
     let searched = TestRunner::new(config).run(&vec(choices::op(), 0..=2 * length), |sequence| {
         run(&sequence, &mut tally.borrow_mut());

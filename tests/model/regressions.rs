@@ -6,6 +6,15 @@ use crate::ops::{Behind, End, Kind, Op, Place, Script, Step, Use};
 pub fn regressions() -> Vec<(&'static str, Vec<Op>)> {
     vec![
         (
+            "the reference took a policy that is named as a network for no name: defaults take it, volumes need one",
+            vec![
+                write(Kind::Defaults, vec![Step::Next("policy a/b", End::Line)]),
+                Op::MakeVolume("new"),
+                write(Kind::Defaults, vec![Step::Next("policy", End::Line)]),
+                Op::MakeVolume("new"),
+            ],
+        ),
+        (
             "a key without a value, refused: its place in the line was looked for in another text",
             vec![write(Kind::Config, vec![Step::Next("policy", End::Line)])],
         ),

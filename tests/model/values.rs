@@ -47,19 +47,23 @@ pub fn parse(key: &str, text: &str) -> Result<String, Kind> {
         "junction_path" if !text.starts_with('/') || text.ends_with('/') => Err(Kind::Invalid),
         "junction_path" if text.contains(char::is_control) => Err(Kind::Invalid),
         "junction_path" if encoded(text).len() > 255 => Err(Kind::NameTooLong),
-        "policy" | AGGREGATE => name(text),
+        "policy" => policy(text),
+        AGGREGATE => name(text),
         _ if text.contains(char::is_control) => Err(Kind::Invalid),
         _ => Ok(text.to_owned()),
     }
 }
 
-/// A name of a snapshot, a policy or an aggregate.
+/// A name of a snapshot or an aggregate.
 pub fn name(text: &str) -> Result<String, Kind> {
+    if text.contains('/') { Err(Kind::Invalid) } else { policy(text) }
+}
+
+/// A name of a policy: filers have some that are named as networks.
+fn policy(text: &str) -> Result<String, Kind> {
     match text {
         "" => Err(Kind::Invalid),
-        _ if text.starts_with('-') || text.contains(|c: char| c == '/' || c.is_control()) => {
-            Err(Kind::Invalid)
-        }
+        _ if text.starts_with('-') || text.contains(char::is_control) => Err(Kind::Invalid),
         _ if encoded(text).len() > 255 => Err(Kind::NameTooLong),
         _ => Ok(text.to_owned()),
     }

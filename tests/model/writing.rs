@@ -19,13 +19,6 @@ impl<S: Surface> World<S> {
         });
         let open = open.unwrap();
         let (mut position, mut last) = (0, (0, String::new()));
-        // Blanks are no trouble for files of keys, and what is appended to them would be a value with blanks in it,
-        // which the reference does not know of every key.
-        let keyed = matches!(model.file, File::Config(..) | File::Defaults);
-        let ended = |text: &str, end| match end {
-            End::Long if keyed => ended(text, End::Line),
-            end => ended(text, end),
-        };
         for step in &script.steps {
             let writes: Vec<(usize, String)> = match step {
                 Step::Flush => {
