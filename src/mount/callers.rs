@@ -9,6 +9,7 @@ use fuser::Request;
 use nix::unistd::{Pid, getsid};
 use parking_lot::Mutex;
 
+use super::proc;
 use crate::tree::table::{Caller, Process, Processes};
 
 /// Who asks.
@@ -33,20 +34,16 @@ impl Processes for Proc {
 
     /// Numbers of processes are used again: hence the time of its start.
     fn process(&self, thread: u32) -> Process {
-        let field = |text: &str, nth: usize| text.split_ascii_whitespace().nth(nth)?.parse().ok();
-        let read = |what: &str, of: u32| fs::read_to_string(format!("/proc/{of}/{what}")).unwrap_or_default();
-        let status = read("status", thread);
-        let group = status.lines().find_map(|line| field(line.strip_prefix("Tgid:")?, 0));
-        let group = group.and_then(|group: u64| u32::try_from(group).ok()).unwrap_or(0);
-        // The name of a program may hold anything, but ends at the last parenthesis.
-        let started = read("stat", group).rsplit_once(')').and_then(|(_, rest)| field(rest, 19));
-        (group, started.unwrap_or(0))
+        const STARTED: usize = 19;
+        let status = proc::status(thread).unwrap_or_default();
+        let group = proc::field(&status, "Tgid:").parse().unwrap_or(0);
+        (group, proc::stat(group, STARTED).unwrap_or(0))
     }
 
     fn groups(&self, thread: u32) -> Vec<u32> {
-        let status = fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
-        let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
-        groups.split_ascii_whitespace().filter_map(|group| group.parse().ok()).collect()
+        let status = proc::status(thread).unwrap_or_default();
+        let groups = proc::field(&status, "Groups:").split_ascii_whitespace();
+        groups.filter_map(|group| group.parse().ok()).collect()
     }
 
     fn removes_unseen(&self, thread: u32) -> bool {

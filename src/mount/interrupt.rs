@@ -4,12 +4,13 @@
 //! request is looked at instead: if it is about to die whatever happens, it is let go. Never for any other
 //! pending signal: Python would try again for ever, and bash would fail.
 
-use std::fs;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+
+use super::proc;
 
 /// A request that has waited so long is looked after.
 const FIRST: Duration = Duration::from_millis(200);
@@ -33,33 +34,28 @@ const DUMPING: [i32; 10] = [
 
 /// Ends when this thread is about to die. A thread that cannot be seen from here (0) never does.
 pub async fn doomed(thread: u32) {
-    if thread == 0 {
-        return std::future::pending().await;
-    }
-    tokio::time::sleep(FIRST).await;
-    while !is_doomed(thread) {
-        tokio::time::sleep(AGAIN).await;
-    }
+    until(thread, FIRST, is_doomed).await;
 }
 
 /// Ends when a signal reaches this thread, one that it handles or that ends it: flock(2) and fcntl(2) wait no
 /// longer then, and `flock -w` counts on it. Whoever asks again has handled the signal meanwhile.
 pub async fn signalled(thread: u32) {
+    until(thread, AGAIN, is_signalled).await;
+}
+
+async fn until(thread: u32, first: Duration, is: fn(u32) -> bool) {
     if thread == 0 {
         return std::future::pending().await;
     }
-    loop {
+    tokio::time::sleep(first).await;
+    while !is(thread) {
         tokio::time::sleep(AGAIN).await;
-        let Some(signals) = Signals::of(thread) else {
-            if is_gone(thread) {
-                return;
-            }
-            continue;
-        };
-        if signals.pending() & !(signals.blocked | signals.ignored) != 0 {
-            return;
-        }
     }
+}
+
+fn is_signalled(thread: u32) -> bool {
+    let Some(signals) = Signals::of(thread) else { return is_gone(thread) };
+    signals.pending() & !(signals.blocked | signals.ignored) != 0
 }
 
 /// The kernel gives SIGKILL to the thread itself for every fatal signal, after all checks whether it is
@@ -88,17 +84,15 @@ struct Signals {
 impl Signals {
     /// None if they cannot be seen: there may be no such thread, it may be hidden, or there may be no descriptor.
     fn of(thread: u32) -> Option<Signals> {
-        let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-        let field =
-            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
-        let signals = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(0);
+        let status = proc::status(thread)?;
+        let signals = |name: &str| u64::from_str_radix(proc::field(&status, name), 16).unwrap_or(0);
         Some(Signals {
             own: signals("SigPnd:"),
             of_process: signals("ShdPnd:"),
             blocked: signals("SigBlk:"),
             ignored: signals("SigIgn:"),
             caught: signals("SigCgt:"),
-            traced: field("TracerPid:") != "0",
+            traced: proc::field(&status, "TracerPid:") != "0",
         })
     }
 
@@ -115,9 +109,6 @@ fn is_gone(thread: u32) -> bool {
 
 /// Whether the thread is on its way out, and closes its files.
 fn is_exiting(thread: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
-    // The program's name may hold anything, but ends at the last parenthesis; the flags are the 7th behind it.
-    let flags =
-        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(6)?.parse().ok());
-    flags.is_some_and(|flags: u64| flags & EXITING != 0)
+    const FLAGS: usize = 6;
+    proc::stat(thread, FLAGS).is_some_and(|flags| flags & EXITING != 0)
 }

@@ -54,7 +54,7 @@ struct Files {
 impl Locks {
     /// Whether an owner holds any on a file.
     pub fn holds(&self, ino: u64, owner: u64) -> bool {
-        !self.files.lock().of(ino, owner).is_empty()
+        self.files.lock().of(ino, owner).next().is_some()
     }
 
     /// The first lock that keeps this one from being taken.
@@ -140,14 +140,14 @@ impl Files {
             };
             return Err(Error::new(Kind::Contended, message));
         }
-        let before = self.of(ino, wanted.owner);
+        let before = self.of(ino, wanted.owner).collect();
         self.cut(ino, wanted.owner, wanted.start, wanted.end);
         self.held.entry(ino).or_default().push(wanted);
         Ok(before)
     }
 
-    fn of(&self, ino: u64, owner: u64) -> Vec<Lock> {
-        self.held.get(&ino).into_iter().flatten().filter(|held| held.owner == owner).copied().collect()
+    fn of(&self, ino: u64, owner: u64) -> impl Iterator<Item = Lock> {
+        self.held.get(&ino).into_iter().flatten().filter(move |held| held.owner == owner).copied()
     }
 
     /// Takes a part of a file from an owner: what is left of its locks stays. Whether there was anything.

@@ -8,6 +8,7 @@ pub mod errno;
 mod interrupt;
 mod locks;
 mod mountpoint;
+mod proc;
 mod replies;
 mod session;
 mod watches;

@@ -150,27 +150,30 @@ pub fn detach(path: &Path) -> io::Result<()> {
 
 /// The type of the mount on a path, if it is one.
 pub fn mounted(path: &Path) -> Option<String> {
-    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let of_line = |line: &str| {
-        let (mount, device) = line.split_once(" - ")?;
-        let point = unescape(mount.split(' ').nth(4)?);
-        Some((point, device.split(' ').next()?.to_owned()))
-    };
-    // The last one is on top.
-    table.lines().filter_map(of_line).rfind(|(point, _)| Path::new(point) == path).map(|(_, kind)| kind)
+    let (_, kind) = mount_on(path)?;
+    Some(kind)
 }
 
 /// The number of the device that is mounted on a path, as the kernel keeps it: not asked of the mount itself.
 pub fn device(path: &Path) -> Option<u64> {
     const MINOR_BITS: u32 = 20;
-    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let fields = |line: &str| {
-        let fields: Vec<&str> = line.split(' ').collect();
-        Some((unescape(fields.get(4)?), fields.get(2)?.to_string()))
-    };
-    let (_, device) = table.lines().filter_map(fields).rfind(|(point, _)| Path::new(point) == path)?;
+    let (device, _) = mount_on(path)?;
     let (major, minor) = device.split_once(':')?;
     Some(major.parse::<u64>().ok()? << MINOR_BITS | minor.parse::<u64>().ok()?)
+}
+
+/// Device and type of the mount on a path.
+fn mount_on(path: &Path) -> Option<(String, String)> {
+    let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of_line = |line: &str| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let fields: Vec<&str> = mount.split(' ').collect();
+        let point = unescape(fields.get(4)?);
+        (Path::new(&point) == path)
+            .then(|| Some(((*fields.get(2)?).to_owned(), kind.split(' ').next()?.to_owned())))?
+    };
+    // The last one is on top.
+    table.lines().rev().find_map(of_line)
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes in octal.

@@ -25,7 +25,11 @@ pub async fn announce(tree: Arc<Tree>, point: PathBuf) {
     let Some(device) = device(&point) else { return };
     let mut known: BTreeMap<u64, BTreeMap<String, Print>> = BTreeMap::new();
     loop {
-        let watched = tokio::task::spawn_blocking(move || watched(device)).await.unwrap_or_default();
+        // A mount of which the kernel knows the root alone is not watched.
+        let watched = match tree.inodes.len() {
+            0 | 1 => BTreeSet::new(),
+            _ => tokio::task::spawn_blocking(move || watched(device)).await.unwrap_or_default(),
+        };
         known.retain(|ino, _| watched.contains(ino));
         for _ in 0..LOOKS {
             if !watched.is_empty() {
