@@ -71,9 +71,7 @@ impl Access {
         };
         owner
     }
-}
 
-impl Access {
     fn ruled(&self, owner: &mut Owner, path: &str) {
         for rule in self.rules.iter().filter(|rule| rule.path.matches_with(path, GLOB)) {
             owner.uid = rule.uid.unwrap_or(owner.uid);

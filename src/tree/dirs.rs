@@ -108,10 +108,10 @@ impl Tree {
         if let Some(item) = self.scratch(&dir, name) {
             return self.remove_scratch(&dir, &item);
         }
-        let (path, lasts) = (format!("{}/{name}", dir.path()), self.shared.options.tripwire);
-        self.tripwire.check(caller, &path, lasts)?;
+        let (path, lasts) = (|| format!("{}/{name}", dir.path()), self.shared.options.tripwire);
+        self.tripwire.check(caller, path, lasts)?;
         if dir.row.child(name).is_some() {
-            self.tripwire.trip(caller, path, lasts);
+            self.tripwire.trip(caller, path(), lasts);
             let error =
                 Error::new(Kind::NotPermitted, format!("{name} is a part of the tree and cannot be removed"));
             return Err(error.hint("rmdir takes volumes, snapshots, policies and staged volumes"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::nodes::attributes::keys;
-use super::place::Place;
+use super::place::{Object, Place};
 use super::{Result, Tree};
 use crate::backend::names::encoded;
 use crate::backend::{Volume, VolumeName, Volumes};
@@ -66,15 +66,11 @@ fn path(volume: &Volume) -> String {
 }
 
 /// What is set to another value. What is measured changes all the time, and is no event.
-fn modified(old: &Volume, new: &Volume) -> impl Iterator<Item = Change> {
+fn modified(old: &Volume, new: &Volume) -> Vec<Change> {
     let differs =
         |key: &&super::nodes::attributes::Attribute| key.shown(&old.settings) != key.shown(&new.settings);
     let dir = path(new);
-    keys()
-        .filter(differs)
-        .map(|key| ("modify", format!("{dir}/{}", key.name)))
-        .collect::<Vec<_>>()
-        .into_iter()
+    keys().filter(differs).map(|key| ("modify", format!("{dir}/{}", key.name))).collect()
 }
 
 impl Place {
@@ -99,9 +95,13 @@ impl Place {
 impl Tree {
     /// This mount makes, removes or renames an object of a collection.
     pub(super) fn own_member(&self, collection: &Place, name: &str) {
-        collection.own();
-        if let (Ok(endpoint), Ok(volume)) = (collection.endpoint(), super::nodes::volume::new_name(name)) {
-            endpoint.elsewhere.own(&volume);
+        match &collection.object {
+            Object::Endpoint(endpoint) => {
+                if let Ok(volume) = super::nodes::volume::new_name(name) {
+                    endpoint.elsewhere.own(&volume);
+                }
+            }
+            _ => collection.own(),
         }
     }
 }

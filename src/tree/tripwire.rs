@@ -87,14 +87,19 @@ impl Tripwire {
         }
     }
 
-    /// Refuses rmdir of a directory that the process has listed, or the process has tried to unlink something in, above or below.
-    pub fn check(&self, caller: &Caller, path: &str, lasts: Duration) -> Result<()> {
+    /// Refuses rmdir of a directory that the process has listed, or in which, above or below it has tried to
+    /// unlink something. The path is asked for only if there is any such process.
+    pub fn check(&self, caller: &Caller, path: impl Fn() -> String, lasts: Duration) -> Result<()> {
         if caller.removes_unseen() {
             let message = "recursive delete refused: this program removes directories before it looks inside";
             return Err(
                 Error::new(Kind::RecursiveDelete, message).hint("to remove an object, run the program rmdir")
             );
         }
+        if self.tripped.lock().is_empty() && self.listed.lock().is_empty() {
+            return Ok(());
+        }
+        let path = &*path();
         if self.has_listed(caller, path, lasts) {
             let message =
                 format!("recursive delete refused: this process has listed /{path}, and removes it");

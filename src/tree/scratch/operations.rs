@@ -55,14 +55,15 @@ impl Tree {
     /// Its attributes. Nothing of it is remembered: it may become another file by rename(2).
     pub(in crate::tree) fn scratch_attributes(&self, node: &Node) -> Attributes {
         let Object::Scratch(item) = &node.place.object else { return self.root_attributes() };
+        let stat = item.stat();
         Attributes {
             ino: node.ino,
             kind: FileKind::of(node.row),
             uid: item.owner.0,
             gid: item.owner.1,
             mode: item.mode(),
-            size: item.stat().size,
-            used: item.stat().used,
+            size: stat.size,
+            used: stat.used,
             time: item.time(),
             name_ttl: Duration::ZERO,
             ttl: Duration::ZERO,
@@ -91,8 +92,7 @@ impl Tree {
     /// unlink or rmdir of one.
     pub(in crate::tree) fn remove_scratch(&self, dir: &Node, item: &Arc<Item>) -> Result<Done> {
         if item.is_dir && !self.scratch.all(node(dir, item.clone()).ino, self.scratch_ttl()).is_empty() {
-            let error = Error::new(Kind::NotEmpty, "this scratch directory is not empty");
-            return Err(error);
+            return Err(Error::new(Kind::NotEmpty, "this scratch directory is not empty"));
         }
         self.scratch.remove(item);
         Ok(Done::scratch())
