@@ -3,6 +3,9 @@
 //! Nothing here is asserted about time: docs/benchmarks.md says how to read it.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
+#[path = "turns.rs"]
+mod turns;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use std::time::Instant;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tempfile::TempDir;
+use turns::{in_turns, part};
 
 /// As many volumes as the play sets a value of.
 const VOLUMES: usize = 20;
@@ -149,31 +153,19 @@ fn main() {
     let (outside, filerfs) = (Outside::new(), Place::filerfs());
     let files = Place::files(&filerfs);
     for tool in tools {
-        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let mut turns = (0, 0);
-        for round in 0..rounds {
-            // Both take turns, so that what else the machine does hits both, and each goes first half the time.
-            let first = (round % 2 == 0).then(|| outside.time(tool, &filerfs.volumes(), &mut turns.0));
-            let floor = outside.time(tool, &files.volumes(), &mut turns.1);
-            let own = first.unwrap_or_else(|| outside.time(tool, &filerfs.volumes(), &mut turns.0));
-            ours.push(own);
-            theirs.push(floor);
-            ratios.push(own / floor);
-        }
+        let ours = || outside.time(tool, &filerfs.volumes(), &mut turns.0);
+        let theirs = || outside.time(tool, &files.volumes(), &mut turns.1);
+        let times = in_turns(rounds, ours, theirs);
+        let ratio = |at| part(times.iter().map(|(ours, floor)| ours / floor), at);
         println!(
             "| {:<30} | {:>10.1} | {:>8.1} | {:>14.2} | {:.2} - {:.2} |",
             tool.name,
-            part(&mut ours, 0.5),
-            part(&mut theirs, 0.5),
-            part(&mut ratios, 0.5),
-            part(&mut ratios, 0.25),
-            part(&mut ratios, 0.75)
+            part(times.iter().map(|(ours, _)| *ours), 0.5),
+            part(times.iter().map(|(_, floor)| *floor), 0.5),
+            ratio(0.5),
+            ratio(0.25),
+            ratio(0.75)
         );
     }
-}
-
-/// The value below which this part of all values is.
-fn part(values: &mut [f64], part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * part).round() as usize]
 }

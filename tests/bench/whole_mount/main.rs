@@ -8,12 +8,15 @@ mod filer;
 mod load;
 mod server;
 mod start;
+#[path = "../turns.rs"]
+mod turns;
 
 use std::path::Path;
 use std::time::Duration;
 
 use load::{OPERATIONS, Operation};
 use server::{Kind, Server};
+use turns::{in_turns, part};
 
 /// How long one measurement takes, and how many there are of each.
 struct Effort {
@@ -64,26 +67,19 @@ fn operations(effort: &Effort, operations: Vec<&Operation>) {
     }
 }
 
-/// One row: both take turns, so that what else the machine does hits both, and each goes first half the time.
+/// One row.
 fn compare(operation: &Operation, clients: usize, effort: &Effort, filerfs: &Server, empty: &Server) {
     let rate = |server: &Server| operation.rate(&server.volumes(), clients, effort.time);
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..effort.rounds {
-        let first = (round % 2 == 0).then(|| rate(filerfs));
-        let floor = rate(empty);
-        let own = first.unwrap_or_else(|| rate(filerfs));
-        ours.push(1e6 / own);
-        theirs.push(1e6 / floor);
-        ratios.push(own / floor);
-    }
+    let rates = in_turns(effort.rounds, || rate(filerfs), || rate(empty));
+    let ratio = |at| part(rates.iter().map(|(ours, floor)| ours / floor), at);
     println!(
         "| {:<27} | {clients:>7} | {:>10.1} | {:>8.1} | {:>5.2} | {:.2} - {:.2} |",
         operation.name,
-        part(&mut ours, 0.5),
-        part(&mut theirs, 0.5),
-        part(&mut ratios, 0.5),
-        part(&mut ratios, 0.25),
-        part(&mut ratios, 0.75)
+        part(rates.iter().map(|(ours, _)| 1e6 / ours), 0.5),
+        part(rates.iter().map(|(_, floor)| 1e6 / floor), 0.5),
+        ratio(0.5),
+        ratio(0.25),
+        ratio(0.75)
     );
 }
 
@@ -93,8 +89,7 @@ fn starts(effort: &Effort) {
     println!("|{:-<32}|{:-<9}:|{:-<12}:|{:-<8}:|{:-<20}:|", "", "", "", "", "");
     for snapshots in [0, 10] {
         let starts: Vec<_> = (0..effort.starts).map(|_| start::start(snapshots)).collect();
-        let median =
-            |of: &dyn Fn(&start::Start) -> f64| part(&mut starts.iter().map(of).collect::<Vec<_>>(), 0.5);
+        let median = |of: &dyn Fn(&start::Start) -> f64| part(starts.iter().map(of), 0.5);
         println!(
             "| {snapshots:>30} | {:>8.1} | {:>11.1} | {:>7.1} | {:>19.1} |",
             median(&|start| start.ready.as_secs_f64() * 1e3),
@@ -103,10 +98,4 @@ fn starts(effort: &Effort) {
             median(&|start| start.resident_stat as f64 / 1024.0)
         );
     }
-}
-
-/// The value below which this part of all values is.
-fn part(values: &mut [f64], part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * part).round() as usize]
 }
