@@ -29,7 +29,8 @@ pub fn bash(dir: &Path, script: &str) -> Ran {
     run(SHELLS[0], dir, script)
 }
 
-fn ran(output: Output) -> Ran {
+/// What came of a command.
+pub fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

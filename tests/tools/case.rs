@@ -10,6 +10,7 @@ use filerfs::tree::shared::Options;
 use tempfile::TempDir;
 
 use crate::common::mounted::Mount;
+use crate::common::shell::{Ran, ran};
 use crate::common::{SMALL, counting, options, tree_with, zapi};
 
 /// A script of bash, run by root in `dummy/`. `$T` is a directory outside the mount, `$M` the mount.
@@ -109,17 +110,9 @@ pub fn check(cases: &[Case]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What a script did.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
 /// Runs a script in `dummy/`, with nothing of the tester's own settings. It ends within a minute or fails.
 pub fn bash(mount: &Mount, outside: &Path, script: &str) -> Ran {
-    let output = Command::new("timeout")
+    let ran = Command::new("timeout")
         .args(["60", "bash", "-c", script])
         .current_dir(mount.path("dummy"))
         .env_clear()
@@ -131,9 +124,8 @@ pub fn bash(mount: &Mount, outside: &Path, script: &str) -> Ran {
         .env("M", mount.root())
         .stdin(Stdio::null())
         .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        .map(ran);
+    ran.unwrap()
 }
 
 fn wrong(case: &Case, mount: &Mount) -> Option<String> {

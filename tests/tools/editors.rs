@@ -127,35 +127,24 @@ struct Keys {
     leaves: bool,
 }
 
+const NANO: Keys = Keys {
+    editor: "nano",
+    replace: ["\\x0b", "\\r", "\\x0f"],
+    saved: &["see=File Name to Write", "type=\\r", "see=Wrote ", "type=\\x18"],
+    refused: &[
+        "see=File Name to Write",
+        "type=\\r",
+        "see=Invalid argument",
+        "type=\\x18",
+        "see=Save modified",
+        "type=n",
+    ],
+    leaves: false,
+};
+
 const KEYS: [Keys; 5] = [
-    Keys {
-        editor: "nano",
-        replace: ["\\x0b", "\\r", "\\x0f"],
-        saved: &["see=File Name to Write", "type=\\r", "see=Wrote ", "type=\\x18"],
-        refused: &[
-            "see=File Name to Write",
-            "type=\\r",
-            "see=Invalid argument",
-            "type=\\x18",
-            "see=Save modified",
-            "type=n",
-        ],
-        leaves: false,
-    },
-    Keys {
-        editor: "nano --locking",
-        replace: ["\\x0b", "\\r", "\\x0f"],
-        saved: &["see=File Name to Write", "type=\\r", "see=Wrote ", "type=\\x18"],
-        refused: &[
-            "see=File Name to Write",
-            "type=\\r",
-            "see=Invalid argument",
-            "type=\\x18",
-            "see=Save modified",
-            "type=n",
-        ],
-        leaves: false,
-    },
+    NANO,
+    Keys { editor: "nano --locking", ..NANO },
     Keys {
         editor: "vim -u NONE",
         replace: ["cc", "", "\\x1b:w\\r"],

@@ -4,13 +4,14 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use filerfs::tree::shared::Options;
 use parking_lot::Mutex;
 
 use crate::common::mounted::Mount;
 use crate::common::{SMALL, counting, options, tree_with};
+use crate::process::until;
 
 /// A host that watches, and one that changes things, on one filer.
 struct Hosts {
@@ -44,11 +45,11 @@ impl Hosts {
         let (lines, kept) = (BufReader::new(child.stdout.take().unwrap()).lines(), seen.clone());
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().push(line)));
         // After ten looks it looks for watches again.
-        let looks = Mutex::new(0);
+        let mut looks = 0;
         self.here.backend.take_reads();
         until("a look", || {
-            *looks.lock() += self.here.backend.take_reads().iter().filter(|call| *call == look).count();
-            *looks.lock() > 2 * 11
+            looks += self.here.backend.take_reads().iter().filter(|call| *call == look).count();
+            looks > 2 * 11
         });
         Watcher { child, seen }
     }
@@ -61,12 +62,7 @@ struct Watcher {
 
 impl Watcher {
     fn sees(&self, event: &str) {
-        let seen = || self.seen.lock().iter().any(|line| line.trim_end() == event);
-        let begun = Instant::now();
-        while !seen() {
-            assert!(begun.elapsed() < PATIENCE, "{event:?} was not seen: {:?}", self.seen.lock());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until(&format!("{event:?}"), || self.seen.lock().iter().any(|line| line.trim_end() == event));
     }
 }
 
@@ -74,16 +70,6 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn until(what: &str, is: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is() {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -143,10 +129,10 @@ fn own_changes_are_events_once() {
 fn only_what_is_watched_is_looked_at() {
     let hosts = Hosts::new();
     let _watcher = hosts.watch(&["dummy/volumes/db1/comment"], "get_volume(db1)");
-    let reads = Mutex::new(Vec::new());
+    let mut reads = Vec::new();
     until("several looks", || {
-        reads.lock().extend(hosts.here.backend.take_reads());
-        reads.lock().len() > 5
+        reads.extend(hosts.here.backend.take_reads());
+        reads.len() > 5
     });
-    assert!(reads.lock().iter().all(|call| call == "get_volume(db1)"), "{reads:?}");
+    assert!(reads.iter().all(|call| call == "get_volume(db1)"), "{reads:?}");
 }

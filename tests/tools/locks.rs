@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use filerfs::backend::HostName;
 use filerfs::tree::shared::Options;
@@ -13,6 +12,7 @@ use crate::case::{check, done, refused};
 use crate::common::counting::Counting;
 use crate::common::mounted::Mount;
 use crate::common::{SMALL, counting, options, tree_with};
+use crate::process::until;
 
 const TAKEN: &str = "create_lock(db1, admin1)";
 const FREED: &str = "remove_lock(db1, admin1)";
@@ -109,14 +109,6 @@ fn hold(dir: &Path) -> Child {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "held\n");
     child
-}
-
-fn until(what: &str, is: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../daemon/process.rs"]
+mod process;
 
 mod ansible;
 mod case;
