@@ -136,9 +136,6 @@ impl Tree {
     /// The attributes of a node.
     pub async fn getattr(&self, ino: u64, caller: &Caller) -> Result<Attributes> {
         let node = self.inodes.get(ino)?;
-        if let Object::Scratch(_) = &node.place.object {
-            return Ok(self.scratch_attributes(&node));
-        }
         let stat = self.stat(&node, caller).await?;
         Ok(self.attributes(&node, stat))
     }
