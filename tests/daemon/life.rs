@@ -177,3 +177,29 @@ fn the_ready_line_comes_when_the_tree_can_be_used_and_systemd_hears_of_both_ends
     assert_eq!(told(), "STOPPING=1");
     assert_eq!(daemon.wait(), 0);
 }
+
+/// In a container to which a shell was sent from outside, as `docker exec` does, every process has session 0, and so
+/// has the kernel, that releases a file in nobody's name.
+#[test]
+fn a_file_that_the_kernel_releases_clears_no_last_error() {
+    let script = "mkdir mnt; $F mount mnt & daemon=$!; until test -d mnt/dummy; do sleep 0.01; done; \
+                  cd mnt/dummy/volumes; mkdir v; cd v; test $(ps -o sid= $$) = 0; \
+                  flock lock sh -c 'echo > lock' || : ; while test -s lock; do sleep 0.01; done; \
+                  cat ../../../.ctl/last_error; cd /; kill $daemon; wait $daemon";
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("timeout");
+    command.args([
+        "-s",
+        "KILL",
+        "20",
+        "unshare",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount",
+        "--mount-proc",
+    ]);
+    command.args(["bash", "-euc", script]).current_dir(dir.path()).env("F", env!("CARGO_BIN_EXE_filerfs"));
+    let (code, stdout, stderr) = output(&mut command);
+    assert!(code == 0 && stdout.contains(" errno=EBUSY op=write "), "{code} {stdout}\n{stderr}");
+}

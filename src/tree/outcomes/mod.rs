@@ -76,19 +76,25 @@ struct Kept {
 impl Outcomes {
     /// Keeps an outcome. A success of a change clears the caller's last error.
     pub fn record(&self, outcome: Outcome) {
-        let (session, time) = (outcome.caller.session(), SystemTime::now());
+        // A file is released by the kernel in nobody's name, and 0 is a session too: that of all whose first
+        // process is outside this container.
+        let who = (outcome.op != "release").then(|| (outcome.caller.uid, outcome.caller.session()));
+        let time = SystemTime::now();
         let mut kept = self.0.lock();
         kept.requests += 1;
         let entry = Arc::new(Entry { outcome, request: kept.requests, time });
         let outcome = &entry.outcome;
         *kept.counts.entry((outcome.op, entry.result())).or_default() += 1;
-        let who = (outcome.caller.uid, session);
         if outcome.refusal.is_some() {
             push(&mut kept.errors, AUDIT, entry.clone());
-            kept.last.insert(who, entry.clone());
-            forget_oldest(&mut kept.last);
-        } else {
-            kept.last.remove(&who);
+        }
+        match who {
+            Some(who) if outcome.refusal.is_some() => {
+                kept.last.insert(who, entry.clone());
+                forget_oldest(&mut kept.last);
+            }
+            Some(who) => drop(kept.last.remove(&who)),
+            None => {}
         }
         if outcome.change.is_some() {
             push(&mut kept.audit, AUDIT, entry.clone());
