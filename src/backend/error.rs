@@ -21,6 +21,8 @@ pub enum Kind {
     NameTooLong,
     /// Another host holds the lock.
     Locked,
+    /// A change was made by a host that lost the lock meanwhile.
+    LockLost,
     /// A process asked for a lock by flock or fcntl that somebody else holds.
     Contended,
     /// In use: a snapshot with a dependant, a policy on a volume, a rollback over newer snapshots.
@@ -59,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 26] = [
         Kind::NotFound,
         Kind::Replaced,
         Kind::Exists,
@@ -68,6 +70,7 @@ impl Kind {
         Kind::TooBig,
         Kind::NameTooLong,
         Kind::Locked,
+        Kind::LockLost,
         Kind::Contended,
         Kind::InUse,
         Kind::NotEmpty,
@@ -100,6 +103,7 @@ impl Kind {
             Kind::TooBig => "too_big",
             Kind::NameTooLong => "name_too_long",
             Kind::Locked => "locked",
+            Kind::LockLost => "lock_lost",
             Kind::Contended => "contended",
             Kind::InUse => "in_use",
             Kind::NotEmpty => "not_empty",

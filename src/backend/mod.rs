@@ -4,6 +4,7 @@
 //! The rules are functions in `tests/contract/`, run on every back-end.
 
 pub mod error;
+pub mod lock;
 pub mod model;
 pub mod names;
 pub mod rule;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent};
+pub use lock::{Lock, NewLock, Scope};
 pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
@@ -94,11 +96,13 @@ pub trait StorageBackend: Send + Sync {
         to: &SnapshotName,
     ) -> Result<()>;
 
-    /// The host that holds the volume, if any.
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>>;
+    /// The lock of the volume, if any host holds it.
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>>;
 
-    /// Takes the volume for a host; again by the same host is a success. `NotFound`, `Locked` by another.
-    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;
+    /// Takes the volume for a host; again by the same host is a success, and makes the lock lapse as asked for last.
+    /// `NotFound`, `Locked` by another. While another host holds it, what takes away or replaces what the volume
+    /// has is refused (`Locked`).
+    async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock>;
 
     /// Frees the volume if this host holds it; otherwise does nothing, successfully.
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;

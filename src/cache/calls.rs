@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
+    Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 impl Cache {
@@ -214,12 +214,12 @@ impl StorageBackend for Cache {
         self.changed(change, |known| known.forget_snapshots(volume)).await
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
         self.inner.locks(volume).await
     }
 
-    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.inner.create_lock(volume, host).await
+    async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
+        self.inner.create_lock(volume, new).await
     }
 
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {

@@ -16,7 +16,7 @@ use crate::registry::{MemoryRegistry, Registered, Registry};
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::claims::Claims;
 use crate::tree::endpoint::Endpoint;
-use crate::tree::limits::{SCRATCH_TTL, TRIPWIRE};
+use crate::tree::limits::{LEASE, SCRATCH_TTL, TRIPWIRE};
 use crate::tree::nodes::config::with_default;
 use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
@@ -31,16 +31,19 @@ pub fn compose(
     options: &[MountOption],
     log_level: Box<dyn LogLevel>,
 ) -> Result<Tree, ConfigError> {
-    let registry: Arc<dyn Registry> = match config.registry.kind {
-        RegistryKind::Memory => Arc::new(MemoryRegistry::default()),
-    };
-    let (endpoints, host, access) = match (endpoints(config, &registry), host(config), access(config)) {
-        (Ok(endpoints), Ok(host), Ok(access)) => (endpoints, host, access),
-        (endpoints, host, access) => {
-            let faults = [endpoints.err(), host.err(), access.err()];
+    let parts = (storages(config), registry(config), host(config), access(config));
+    let (storages, registry, host, access) = match parts {
+        (Ok(storages), Ok(registry), Ok(host), Ok(access)) => (storages, registry, host, access),
+        (storages, registry, host, access) => {
+            let faults = [storages.err(), registry.err(), host.err(), access.err()];
             return Err(ConfigError::Several(faults.into_iter().flatten().collect()));
         }
     };
+    let endpoint = |Storage { name, backend, defaults }: Storage| {
+        let backend = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
+        Arc::new(Endpoint::new(&name, backend, defaults))
+    };
+    let endpoints = storages.into_iter().map(endpoint).collect();
     let has = |option| options.contains(&option) || config.mount.options.contains(&option);
     let options = Options {
         host,
@@ -49,6 +52,7 @@ pub fn compose(
         quiet: has(MountOption::Quiet),
         scratch_ttl: SCRATCH_TTL,
         tripwire: TRIPWIRE,
+        lease: LEASE,
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
@@ -84,11 +88,24 @@ fn each<T>(results: impl Iterator<Item = Result<T, ConfigError>>) -> Result<Vec<
     if faults.is_empty() { Ok(good) } else { Err(ConfigError::Several(faults)) }
 }
 
-fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<Endpoint>>, ConfigError> {
+/// Where locks and marks are kept.
+fn registry(config: &Config) -> Result<Arc<dyn Registry>, ConfigError> {
+    match config.registry.kind {
+        RegistryKind::Memory => Ok(Arc::new(MemoryRegistry::default())),
+    }
+}
+
+/// A storage that shall be an endpoint.
+struct Storage {
+    name: String,
+    backend: Arc<dyn StorageBackend>,
+    defaults: NewVolume,
+}
+
+fn storages(config: &Config) -> Result<Vec<Storage>, ConfigError> {
     if config.endpoints.is_empty() {
-        let memory = Arc::new(Memory::new());
-        let backend = Arc::new(Registered::new(ALONE, memory, registry.clone()));
-        return Ok(vec![Arc::new(Endpoint::new(ALONE, backend, NewVolume::default()))]);
+        let (name, backend) = (ALONE.to_owned(), Arc::new(Memory::new()));
+        return Ok(vec![Storage { name, backend, defaults: NewVolume::default() }]);
     }
     let before = |at: usize| config.endpoints[..at].iter().map(|endpoint| endpoint.name.get_ref());
     each(config.endpoints.iter().enumerate().map(|(at, endpoint)| {
@@ -113,10 +130,7 @@ fn endpoints(config: &Config, registry: &Arc<dyn Registry>) -> Result<Vec<Arc<En
             EndpointKind::Ontap => ontap::endpoint(config, endpoint),
         };
         match (backend, defaults(config, endpoint)) {
-            (Ok(backend), Ok(defaults)) => {
-                let backend = Arc::new(Registered::new(name, backend, registry.clone()));
-                Ok(Arc::new(Endpoint::new(name, backend, defaults)))
-            }
+            (Ok(backend), Ok(defaults)) => Ok(Storage { name: name.clone(), backend, defaults }),
             (backend, defaults) => {
                 Err(ConfigError::Several(backend.err().into_iter().chain(defaults.err()).collect()))
             }

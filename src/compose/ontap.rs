@@ -43,7 +43,8 @@ pub fn endpoint(config: &Config, endpoint: &Endpoint) -> Result<Arc<dyn StorageB
     let http = Http::new(server).map_err(|e| config.source.fault(&endpoint.name.span(), e))?;
     let svm = endpoint.svm.as_ref().map(|svm| svm.get_ref().clone());
     let gate = Gate::new(Arc::new(Zapi::new(http, svm)), limits);
-    Ok(Arc::new(Cache::new(Arc::new(gate), config.mount.cache_ttl.0)))
+    // The rest of the time is for the announcer's look at an answer of that age, and for telling who watches.
+    Ok(Arc::new(Cache::new(Arc::new(gate), config.mount.cache_ttl.0 * 4 / 5)))
 }
 
 /// From a file that nobody else can read, an environment variable or a systemd credential.

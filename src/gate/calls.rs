@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 
 use super::Gate;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 /// A call and what came of it.
@@ -194,17 +194,21 @@ impl StorageBackend for Gate {
         self.change("rename_snapshot", || self.inner.rename_snapshot(volume, from, to), settled).await
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
         self.read("locks", || self.inner.locks(volume)).await
     }
 
-    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        let settled = || async { holds(self.inner.locks(volume).await?.as_ref() == Some(host)) };
-        self.change("create_lock", || self.inner.create_lock(volume, host), settled).await
+    async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
+        let settled = || async {
+            let lock = self.inner.locks(volume).await?;
+            Ok(lock.filter(|lock| *lock.holder() == new.host))
+        };
+        self.change("create_lock", || self.inner.create_lock(volume, new), settled).await
     }
 
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        let settled = || async { holds(self.inner.locks(volume).await?.as_ref() != Some(host)) };
+        let settled =
+            || async { holds(self.inner.locks(volume).await?.is_none_or(|lock| lock.holder() != host)) };
         self.change("remove_lock", || self.inner.remove_lock(volume, host), settled).await
     }
 

@@ -175,8 +175,9 @@ impl Filesystem for Adapter {
         reply: ReplyCreate,
     ) {
         let new = New { is_dir: false, owner: (request.uid(), request.gid()), mode };
-        let created = self.0.tree.create(dir.0, name.as_bytes(), new, request.pid());
-        self.0.now(named("create", dir, name).0, caller(request), reply, created);
+        let caller = caller(request);
+        let created = self.0.tree.create(dir.0, name.as_bytes(), new, caller);
+        self.0.now(named("create", dir, name).0, caller, reply, created);
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {

@@ -40,6 +40,12 @@ impl Processes for Proc {
         (group, proc::stat(group, STARTED).unwrap_or(0))
     }
 
+    fn command(&self, thread: u32) -> String {
+        let name = command(thread);
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        String::from_utf8_lossy(&name[..end]).trim_end().to_owned()
+    }
+
     fn groups(&self, thread: u32) -> Vec<u32> {
         let status = proc::status(thread).unwrap_or_default();
         let groups = proc::field(&status, "Groups:").split_ascii_whitespace();

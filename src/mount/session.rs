@@ -24,7 +24,7 @@ pub struct Mounted {
     point: MountPoint,
     answers: Arc<Answers>,
     ended: oneshot::Receiver<io::Result<()>>,
-    watches: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Mounted {
@@ -52,9 +52,10 @@ impl Mounted {
         let (tell, ended) = oneshot::channel();
         let wait = move || drop(serving.join().map(|result| tell.send(result)));
         std::thread::Builder::new().name("fuse-end".into()).spawn(wait).map_err(system)?;
-        let announce = watches::announce(answers.tree.clone(), point.path.clone());
-        let watches = runtime.spawn(announce).abort_handle();
-        Ok(Mounted { point, answers, ended, watches })
+        let announce = runtime.spawn(watches::announce(answers.tree.clone(), point.path.clone()));
+        let prolong = runtime.spawn(prolong(answers.tree.clone()));
+        let tasks = [announce.abort_handle(), prolong.abort_handle()];
+        Ok(Mounted { point, answers, ended, tasks })
     }
 
     /// Where it is.
@@ -69,14 +70,23 @@ impl Mounted {
 
     /// Lets what is under way end, and unmounts; a busy mount is detached.
     pub async fn unmount(mut self) -> io::Result<()> {
-        self.watches.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
         self.answers.drain(DRAIN).await;
+        let _ = tokio::time::timeout(DRAIN, self.answers.tree.unclaim_all()).await;
         if mounted(&self.point.path).as_deref() == Some(TYPE) {
             detach(&self.point.path)?;
         }
         // Who still has a file open keeps the session alive; the process ends all the same.
         let _ = tokio::time::timeout(Duration::from_millis(500), &mut self.ended).await;
         Ok(())
+    }
+}
+
+/// Prolongs the locks that processes hold, three times in the time that they last.
+async fn prolong(tree: Arc<Tree>) {
+    loop {
+        tokio::time::sleep(tree.shared.options.lease / 3).await;
+        tree.prolong_claims().await;
     }
 }
 

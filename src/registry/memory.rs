@@ -1,12 +1,14 @@
 //! A registry that lives as long as the mount.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
 
-use super::{Marks, Registry, Subject};
-use crate::backend::{Error, HostName, Identity, Kind, Result};
+use super::clock::{boot_id, since_boot};
+use super::{Marks, MarksChange, Registry, Subject, held_by};
+use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope};
 
 /// In memory.
 #[derive(Default)]
@@ -16,36 +18,58 @@ pub struct MemoryRegistry {
 
 #[derive(Default)]
 struct Entries {
-    locks: HashMap<Subject, HostName>,
+    /// Each with when it lapses, since boot.
+    locks: HashMap<Subject, (Lock, Option<Duration>)>,
     marks: HashMap<Subject, Marks>,
+    token: u64,
+}
+
+impl Entries {
+    fn lock(&self, of: &Subject) -> Option<&Lock> {
+        let (lock, lapses) = self.locks.get(of)?;
+        lapses.is_none_or(|lapses| since_boot() < lapses).then_some(lock)
+    }
 }
 
 #[async_trait]
 impl Registry for MemoryRegistry {
-    async fn holder(&self, of: &Subject) -> Result<Option<HostName>> {
-        Ok(self.entries.read().locks.get(of).cloned())
+    async fn lock(&self, of: &Subject) -> Result<Option<Lock>> {
+        Ok(self.entries.read().lock(of).cloned())
     }
 
-    async fn take(&self, of: &Subject, host: &HostName) -> Result<()> {
+    async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock> {
         let mut entries = self.entries.write();
-        match entries.locks.get(of) {
-            Some(holder) if holder != host => {
-                Err(Error::new(Kind::Locked, format!("{holder} holds the lock")))
-            }
-            Some(_) => Ok(()),
-            None => {
-                entries.locks.insert(of.clone(), host.clone());
-                Ok(())
-            }
-        }
+        let lock = match entries.lock(of) {
+            Some(lock) if *lock.holder() != new.host => return Err(held_by(lock.holder())),
+            Some(lock) => Lock { taken: lock.taken.again(new), ..lock.clone() },
+            None => Lock {
+                taken: new.clone(),
+                since: SystemTime::now(),
+                boot_id: boot_id().to_owned(),
+                token: entries.token + 1,
+                scope: Scope::Host,
+                registry: "memory",
+            },
+        };
+        entries.token = entries.token.max(lock.token);
+        let lapses = lock.taken.ttl.map(|ttl| since_boot() + ttl);
+        entries.locks.insert(of.clone(), (lock.clone(), lapses));
+        Ok(lock)
     }
 
     async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
         let mut entries = self.entries.write();
-        if entries.locks.get(of) == Some(host) {
+        if entries.lock(of).is_none_or(|lock| lock.holder() == host) {
             entries.locks.remove(of);
         }
         Ok(())
+    }
+
+    async fn guard(&self, of: &Subject, host: &HostName) -> Result<Option<u64>> {
+        match self.entries.read().lock(of) {
+            Some(lock) if lock.holder() != host => Err(held_by(lock.holder())),
+            lock => Ok(lock.map(|lock| lock.token)),
+        }
     }
 
     fn known_marks(&self, of: &Subject) -> Option<Marks> {
@@ -62,11 +86,10 @@ impl Registry for MemoryRegistry {
         Ok(here.map(|(of, marks)| (of.volume, marks.clone())).collect())
     }
 
-    async fn set_marks(&self, of: &Subject, marks: Marks) -> Result<()> {
+    async fn change_marks(&self, of: &Subject, change: &MarksChange) -> Result<()> {
         let mut entries = self.entries.write();
-        if marks == Marks::default() {
-            entries.marks.remove(of);
-        } else {
+        let marks = entries.marks.remove(of).unwrap_or_default().with(change);
+        if marks != Marks::default() {
             entries.marks.insert(of.clone(), marks);
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Locks, protection and comments, where the storage itself has no place for them.
 
+mod clock;
 mod memory;
+mod record;
 mod registered;
 
 use std::collections::HashMap;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::backend::{HostName, Identity, Result};
+use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result};
 
 pub use memory::MemoryRegistry;
 pub use registered::Registered;
@@ -31,17 +33,44 @@ pub struct Marks {
     pub comment: String,
 }
 
+impl Marks {
+    /// These marks, with what is given in their place.
+    pub fn with(self, change: &MarksChange) -> Marks {
+        Marks {
+            protect: change.protect.unwrap_or(self.protect),
+            comment: change.comment.clone().unwrap_or(self.comment),
+        }
+    }
+}
+
+/// Marks that shall be others; `None` leaves one alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarksChange {
+    /// Whether `rmdir` is refused.
+    pub protect: Option<bool>,
+    /// Free text.
+    pub comment: Option<String>,
+}
+
 /// A place for locks and marks that outlives no more and no less than it says.
+///
+/// Every operation on a lock is decided in one step where the locks are kept, and never by what was read
+/// before. A registry that cannot be asked refuses (`Unreachable`, `TimedOut`): nothing is ever taken for free.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// The host that holds a volume.
-    async fn holder(&self, of: &Subject) -> Result<Option<HostName>>;
+    /// The lock of a volume, if anybody holds it.
+    async fn lock(&self, of: &Subject) -> Result<Option<Lock>>;
 
-    /// Takes a volume for a host, unless another holds it (`Locked`): one step, decided here.
-    async fn take(&self, of: &Subject, host: &HostName) -> Result<()>;
+    /// Takes a volume for a host, unless another holds it (`Locked`). Again by the same host is a success: the lock
+    /// keeps its token, and lapses as the last request says.
+    async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock>;
 
     /// Frees a volume if this host holds it.
     async fn release(&self, of: &Subject, host: &HostName) -> Result<()>;
+
+    /// Says that nobody but this host holds a volume, now and not by what was remembered: the token of its lock, if
+    /// it holds it. `Locked` if another does.
+    async fn guard(&self, of: &Subject, host: &HostName) -> Result<Option<u64>>;
 
     /// What is kept for a volume, as far as it is known without asking anybody.
     fn known_marks(&self, of: &Subject) -> Option<Marks>;
@@ -52,9 +81,15 @@ pub trait Registry: Send + Sync {
     /// What is kept for the volumes of an endpoint: those that have anything.
     async fn all_marks(&self, endpoint: &str) -> Result<HashMap<Identity, Marks>>;
 
-    /// Keeps this for a volume.
-    async fn set_marks(&self, of: &Subject, marks: Marks) -> Result<()>;
+    /// Keeps these marks for a volume, and leaves the others as they are: one step.
+    async fn change_marks(&self, of: &Subject, change: &MarksChange) -> Result<()>;
 
     /// Forgets a volume that is gone.
     async fn forget(&self, of: &Subject) -> Result<()>;
+}
+
+/// The refusal of what another host's lock forbids.
+fn held_by(holder: &HostName) -> Error {
+    let error = Error::new(Kind::Locked, format!("{holder} holds the lock"));
+    error.hint(format!("to break it: echo -{holder} > lock"))
 }

@@ -4,24 +4,31 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Marks, Registry, Subject};
+use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
-    CallCount, Capabilities, Health, HostName, Identity, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Volumes,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
 pub struct Registered {
     endpoint: Arc<str>,
+    host: HostName,
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
 }
 
 impl Registered {
-    /// The back-end of this endpoint, with this registry.
-    pub fn new(endpoint: &str, backend: Arc<dyn StorageBackend>, registry: Arc<dyn Registry>) -> Registered {
-        Registered { endpoint: endpoint.into(), own: backend.capabilities(), backend, registry }
+    /// The back-end of this endpoint, with this registry. Changes are made in the name of this host.
+    pub fn new(
+        endpoint: &str,
+        host: HostName,
+        backend: Arc<dyn StorageBackend>,
+        registry: Arc<dyn Registry>,
+    ) -> Registered {
+        Registered { endpoint: endpoint.into(), host, own: backend.capabilities(), backend, registry }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -67,11 +74,35 @@ impl Registered {
         if ours.is_empty() {
             return Ok(());
         }
-        let of = self.subject(volume);
-        let mut marks = self.registry.marks(&of).await?;
-        marks.protect = ours.protect.unwrap_or(marks.protect);
-        marks.comment = ours.comment.unwrap_or(marks.comment);
-        self.registry.set_marks(&of, marks).await
+        let change = MarksChange { protect: ours.protect, comment: ours.comment };
+        self.registry.change_marks(&self.subject(volume), &change).await
+    }
+
+    /// A change that no other host's lock forbids: asked before it is sent, and again after. The storage knows
+    /// nothing of our locks, so a lock that is lost meanwhile can only be told of.
+    async fn guarded<T>(
+        &self,
+        volume: &VolumeName,
+        change: impl AsyncFnOnce(&Subject) -> Result<T>,
+    ) -> Result<T> {
+        let of = self.find(volume).await?;
+        if self.own.locks {
+            return change(&of).await;
+        }
+        let guard = || self.registry.guard(&of, &self.host);
+        let before = guard().await.map_err(|error| error.context(format!("volume {volume}")))?;
+        let changed = change(&of).await?;
+        let lost = |why: String| {
+            let message = format!("the change was made, but the lock of volume {volume} was lost meanwhile");
+            Err(Error::new(Kind::LockLost, message)
+                .source(why)
+                .hint("look whether another host has changed it, too"))
+        };
+        match guard().await {
+            Ok(after) if before.is_none() || before == after => Ok(changed),
+            Ok(_) => lost("it was freed".to_owned()),
+            Err(error) => lost(error.to_string()),
+        }
     }
 
     async fn created(&self, volume: Arc<Volume>, ours: Settings) -> Result<Arc<Volume>> {
@@ -143,21 +174,22 @@ impl StorageBackend for Registered {
     }
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
-        let of = self.find(volume).await?;
-        self.backend.restrict_volume(volume).await?;
-        self.registry.forget(&of).await
+        let restricted = self.guarded(volume, async |of: &Subject| {
+            self.backend.restrict_volume(volume).await?;
+            Ok(of.clone())
+        });
+        self.registry.forget(&restricted.await?).await
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
         let (theirs, ours) = self.split(settings);
-        if ours.is_empty() {
-            return self.backend.patch_volume(volume, &theirs).await;
-        }
-        let of = self.find(volume).await?;
-        if !theirs.is_empty() {
-            self.backend.patch_volume(volume, &theirs).await?;
-        }
-        self.keep(of.volume, ours).await
+        let patch = async |of: &Subject| {
+            if !theirs.is_empty() || ours.is_empty() {
+                self.backend.patch_volume(volume, &theirs).await?;
+            }
+            self.keep(of.volume, ours).await
+        };
+        self.guarded(volume, patch).await
     }
 
     async fn clone_volume(
@@ -181,7 +213,8 @@ impl StorageBackend for Registered {
         snapshot: &SnapshotName,
         newer: Newer,
     ) -> Result<()> {
-        self.backend.rollback_volume(volume, snapshot, newer).await
+        self.guarded(volume, async |_: &Subject| self.backend.rollback_volume(volume, snapshot, newer).await)
+            .await
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
@@ -201,7 +234,7 @@ impl StorageBackend for Registered {
     }
 
     async fn delete_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<()> {
-        self.backend.delete_snapshot(volume, snapshot).await
+        self.guarded(volume, async |_: &Subject| self.backend.delete_snapshot(volume, snapshot).await).await
     }
 
     async fn rename_snapshot(
@@ -210,21 +243,21 @@ impl StorageBackend for Registered {
         from: &SnapshotName,
         to: &SnapshotName,
     ) -> Result<()> {
-        self.backend.rename_snapshot(volume, from, to).await
+        self.guarded(volume, async |_: &Subject| self.backend.rename_snapshot(volume, from, to).await).await
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
         if self.own.locks {
             return self.backend.locks(volume).await;
         }
-        self.registry.holder(&self.find(volume).await?).await
+        self.registry.lock(&self.find(volume).await?).await
     }
 
-    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
+    async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
         if self.own.locks {
-            return self.backend.create_lock(volume, host).await;
+            return self.backend.create_lock(volume, new).await;
         }
-        let taken = self.registry.take(&self.find(volume).await?, host).await;
+        let taken = self.registry.take(&self.find(volume).await?, new).await;
         taken.map_err(|e| e.context(format!("volume {volume}")))
     }
 
@@ -240,7 +273,7 @@ impl StorageBackend for Registered {
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
-        self.backend.break_nfs_locks(volume, client).await
+        self.guarded(volume, async |_: &Subject| self.backend.break_nfs_locks(volume, client).await).await
     }
 
     async fn policies(&self) -> Result<Vec<Arc<Policy>>> {
@@ -260,7 +293,7 @@ impl StorageBackend for Registered {
     }
 
     async fn set_policy(&self, volume: &VolumeName, policy: &PolicyName) -> Result<()> {
-        self.backend.set_policy(volume, policy).await
+        self.guarded(volume, async |_: &Subject| self.backend.set_policy(volume, policy).await).await
     }
 
     async fn ensure_policy_rules_present(&self, policy: &PolicyName, rules: &[Rule]) -> Result<()> {

@@ -13,6 +13,8 @@ pub struct Description {
     pub kind: &'static str,
     /// `rw`, `ro`; for a directory `mkdir` if objects are created there.
     pub access: &'static str,
+    /// Whether the lock of another host forbids to change it.
+    pub guarded: bool,
     /// Meaning, unit, and what may be written.
     pub help: &'static str,
 }
@@ -28,7 +30,7 @@ fn walk(above: &str, row: &'static Row, rows: &mut Vec<Description>) {
     let path = if above.is_empty() { row.name.to_owned() } else { format!("{above}/{}", row.name) };
     if !path.is_empty() {
         let (kind, access) = kind(row);
-        rows.push(Description { path: path.clone(), kind, access, help: row.help });
+        rows.push(Description { path: path.clone(), kind, access, guarded: row.guarded, help: row.help });
     }
     for child in row.rows() {
         walk(&path, child, rows);
@@ -50,12 +52,18 @@ fn kind(row: &Row) -> (&'static str, &'static str) {
     }
 }
 
+fn guard(row: &Description) -> &'static str {
+    if row.guarded { "lock" } else { "" }
+}
+
 /// For a terminal.
 pub fn text() -> String {
     let rows = rows();
     let width = rows.iter().map(|row| row.path.len()).max().unwrap_or(0);
     rows.iter()
-        .map(|row| format!("{:width$}  {:5}  {:5}  {}\n", row.path, row.kind, row.access, row.help))
+        .map(|row| {
+            format!("{:width$}  {:5}  {:5}  {:4}  {}\n", row.path, row.kind, row.access, guard(row), row.help)
+        })
         .collect()
 }
 
@@ -63,11 +71,20 @@ pub fn text() -> String {
 pub fn markdown() -> String {
     let mut text = String::from(
         "# The tree\n\nOutput of `filerfs describe --format markdown`; a test compares them. Names in capitals stand for what\n\
-         users name. Formats and the rules of writing are in [semantics.md](semantics.md).\n\n\
-         | path | kind | access | meaning |\n|---|---|---|---|\n",
+         users name. Formats and the rules of writing are in [semantics.md](semantics.md). Where `lock` says so, a\n\
+         change (of a file: to write it, of a directory: to remove or rename it) is refused with EBUSY while\n\
+         another host holds the lock of the volume.\n\n\
+         | path | kind | access | lock | meaning |\n|---|---|---|---|---|\n",
     );
     for row in rows() {
-        text.push_str(&format!("| `{}` | {} | {} | {} |\n", row.path, row.kind, row.access, row.help));
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} |\n",
+            row.path,
+            row.kind,
+            row.access,
+            guard(&row),
+            row.help
+        ));
     }
     text
 }

@@ -24,10 +24,10 @@ pub struct Opening {
 impl Tree {
     /// Opens a file. Emptying it by `O_TRUNC` is no change.
     pub fn open(&self, ino: u64, mode: Opening, caller: &Caller) -> Result<u64> {
-        self.open_node(self.inodes.get(ino)?, caller.pid, mode)
+        self.open_node(self.inodes.get(ino)?, *caller, mode)
     }
 
-    pub(super) fn open_node(&self, node: Arc<Node>, opener: u32, mode: Opening) -> Result<u64> {
+    pub(super) fn open_node(&self, node: Arc<Node>, opener: Caller, mode: Opening) -> Result<u64> {
         if let Object::Scratch(item) = &node.place.object {
             item.opened(mode.truncates);
             return Ok(self.handles.open(node, opener, mode));
@@ -71,14 +71,15 @@ impl Tree {
         }
         let node = self.now(&handle);
         let (file, place) = (file(&node)?, &node.place);
+        let to = Target { node: &node, caller: &handle.opener };
         let one_value = matches!(file, File::Scalar(_));
         let form = Form { limit: file.limit(), one_value, append: handle.append };
         let mut writing = handle.writing.lock().await;
         let written = match writing.stage(form, offset, data) {
             Ok(staged) => match file {
                 File::ReadOnly(_) => Err(Error::new(Kind::NotPermitted, "this file cannot be written")),
-                File::Scalar(file) => write_whole(&**file, values::value, place, &mut writing, staged).await,
-                File::Keyed(file) => write_whole(&**file, values::utf8, place, &mut writing, staged).await,
+                File::Scalar(file) => write_whole(&**file, values::value, to, &mut writing, staged).await,
+                File::Keyed(file) => write_whole(&**file, values::utf8, to, &mut writing, staged).await,
                 File::List(list) => write_lines(&**list, place, &mut writing, staged).await,
             },
             Err(error) => Err(error),
@@ -98,7 +99,7 @@ impl Tree {
         still_open: impl Fn(u32, &str) -> bool + Send + Sync,
     ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let opener = handle.opener;
+        let opener = handle.opener.pid;
         self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
     }
 
@@ -127,15 +128,15 @@ impl Tree {
 
     async fn finish(&self, handle: &Handle, last: impl Fn(&str) -> bool + Send + Sync) -> Result<Done> {
         let node = self.now(handle);
-        let place = &node.place;
+        let (place, to) = (&node.place, Target { node: &node, caller: &handle.opener });
         let mut writing = handle.writing.lock().await;
         let pending = writing.close();
         let mut changed = false;
         if !pending.is_empty() {
             let applied = match file(&node)? {
                 File::ReadOnly(_) => Ok(false),
-                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, place).await,
-                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, place).await,
+                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, to).await,
+                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, to).await,
                 File::List(list) => apply_lines(&**list, place, &mut writing, &pending).await,
             };
             changed = applied.inspect_err(|_| writing.failed = true)?;
@@ -162,20 +163,20 @@ impl Tree {
     }
 
     /// A value or list as a whole, as if it were written to the emptied file and closed.
-    pub(super) async fn write_all(&self, node: &Node, content: &[u8]) -> Result<Done> {
+    pub(super) async fn write_all(&self, node: &Node, content: &[u8], caller: &Caller) -> Result<Done> {
         check_writable(node)?;
         // Emptiness is no value, as with an open that truncates.
         if content.is_empty() {
             return Ok(Done::default());
         }
-        let (file, place) = (file(node)?, &node.place);
+        let (file, place, to) = (file(node)?, &node.place, Target { node, caller });
         let mut writing = Writing::new(true);
         let form = Form { limit: file.limit(), one_value: true, append: false };
         let text = writing.stage(form, 0, content)?.text;
         let changed = match file {
             File::ReadOnly(_) => false,
-            File::Scalar(file) => apply_whole(&**file, values::value(&text)?, place).await?,
-            File::Keyed(file) => apply_whole(&**file, values::utf8(&text)?, place).await?,
+            File::Scalar(file) => apply_whole(&**file, values::value(&text)?, to).await?,
+            File::Keyed(file) => apply_whole(&**file, values::utf8(&text)?, to).await?,
             File::List(list) => {
                 let made = apply_lines(&**list, place, &mut writing, &text).await?;
                 let lines = writing.replacement().map(<[String]>::to_vec).unwrap_or_default();
@@ -202,28 +203,38 @@ impl Tree {
     }
 }
 
+/// What is written to, and by whom.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    node: &'a Node,
+    caller: &'a Caller,
+}
+
 /// A scalar or a keyed text: applied once it ends in a newline, checked before.
 async fn write_whole(
     file: &dyn Write,
     read: fn(&[u8]) -> Result<&str>,
-    place: &Place,
+    to: Target<'_>,
     writing: &mut Writing,
     staged: Staged,
 ) -> Result<bool> {
     let text = read(&staged.text)?;
     if staged.text.ends_with(b"\n") {
-        let changed = apply_whole(file, text, place).await?;
+        let changed = apply_whole(file, text, to).await?;
         writing.take(staged, 0);
         return Ok(changed);
     }
-    file.plan(place, text).await?;
+    // What is applied asks for the lock by itself.
+    if file.plan(&to.node.place, text, to.caller).await?.is_some() && to.node.row.guarded {
+        to.node.place.check_lock().await?;
+    }
     let rest = staged.text.len();
     writing.take(staged, rest);
     Ok(false)
 }
 
-async fn apply_whole(file: &dyn Write, text: &str, place: &Place) -> Result<bool> {
-    run(file.plan(place, text).await?).await
+async fn apply_whole(file: &dyn Write, text: &str, to: Target<'_>) -> Result<bool> {
+    run(file.plan(&to.node.place, text, to.caller).await?).await
 }
 
 /// A list: each complete line at once; the beginning of another is checked.

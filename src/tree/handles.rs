@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::files::Opening;
 use super::inodes::Node;
 use super::listing::Listing;
+use super::table::{Caller, NOBODY};
 use super::writes::Writing;
 use crate::backend::Result;
 
@@ -16,8 +17,8 @@ use crate::backend::Result;
 pub struct Handle {
     /// What is open.
     pub node: Arc<Node>,
-    /// The process that opened it.
-    pub opener: u32,
+    /// Who opened it, and what is written is written by.
+    pub opener: Caller,
     /// It may be written to.
     pub writes: bool,
     /// Writes come one after another, wherever they say they go.
@@ -40,7 +41,7 @@ pub struct Handles {
 
 impl Handles {
     /// Opens a file.
-    pub fn open(&self, node: Arc<Node>, opener: u32, mode: Opening) -> u64 {
+    pub fn open(&self, node: Arc<Node>, opener: Caller, mode: Opening) -> u64 {
         let number = self.number();
         self.files.lock().insert(number, Handle::new(node, opener, mode));
         number
@@ -52,7 +53,7 @@ impl Handles {
             return Ok(handle.clone());
         }
         // How it was opened is forgotten; that it may be written to does no harm.
-        let handle = Handle::new(node()?, 0, Opening { writes: true, ..Opening::default() });
+        let handle = Handle::new(node()?, NOBODY, Opening { writes: true, ..Opening::default() });
         Ok(self.files.lock().entry(number).or_insert(handle).clone())
     }
 
@@ -98,7 +99,7 @@ impl Handle {
         self.writing.try_lock().map_or(true, |writing| writing.owes())
     }
 
-    fn new(node: Arc<Node>, opener: u32, mode: Opening) -> Arc<Handle> {
+    fn new(node: Arc<Node>, opener: Caller, mode: Opening) -> Arc<Handle> {
         let writing = tokio::sync::Mutex::new(Writing::new(mode.truncates));
         Arc::new(Handle {
             node,

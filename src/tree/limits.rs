@@ -26,3 +26,5 @@ pub const SCRATCH_ALL: usize = 1024;
 pub const SCRATCH_TTL: Duration = Duration::from_secs(600);
 /// A recursive delete is refused so long after the unlink that gave it away.
 pub const TRIPWIRE: Duration = Duration::from_secs(60);
+/// A lock that a process holds is gone so long after its daemon has died.
+pub const LEASE: Duration = Duration::from_secs(30);

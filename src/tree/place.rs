@@ -117,6 +117,19 @@ impl Place {
         same(known, volume.identity, "volume").map(|()| volume)
     }
 
+    /// Refuses what the lock of another host forbids, as far as a look can tell.
+    pub async fn check_lock(&self) -> Result<()> {
+        let volume = self.volume_name()?;
+        match self.endpoint()?.backend.locks(volume).await? {
+            Some(lock) if *lock.holder() != self.shared.options.host => {
+                let holder = lock.holder();
+                let error = Error::new(Kind::Locked, format!("{holder} holds the lock of volume {volume}"));
+                Err(error.hint(format!("to break it: echo -{holder} > lock")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The same, if it is known without asking the storage.
     pub fn known_volume(&self) -> Option<Arc<Volume>> {
         let Object::Volume(endpoint, known) = &self.object else { return None };

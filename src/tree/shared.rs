@@ -24,6 +24,8 @@ pub struct Options {
     pub scratch_ttl: Duration,
     /// How long a recursive delete stays refused.
     pub tripwire: Duration,
+    /// How long a lock that a process holds outlives this daemon.
+    pub lease: Duration,
     /// Whether `.ctl` is left out of the listing of the root.
     pub hide_ctl: bool,
 }

@@ -24,6 +24,8 @@ pub struct Row {
     pub help: &'static str,
     /// What is there.
     pub node: Node,
+    /// Whether the lock of another host forbids to change it: to write a file, to remove or rename an object.
+    pub guarded: bool,
 }
 
 /// What a row stands for.
@@ -74,6 +76,8 @@ pub trait Processes: Sync + Debug {
     fn session(&self, thread: u32) -> u32;
     /// The process of a thread.
     fn process(&self, thread: u32) -> Process;
+    /// The name of its program, as `ps` shows it.
+    fn command(&self, thread: u32) -> String;
     /// The groups of a thread beside its own.
     fn groups(&self, thread: u32) -> Vec<u32>;
     /// Whether its program removes a directory, when it is to remove all that is in it, without looking.
@@ -90,6 +94,9 @@ impl Processes for Unseen {
     }
     fn process(&self, _: u32) -> Process {
         (0, 0)
+    }
+    fn command(&self, _: u32) -> String {
+        "filerfs".into()
     }
     fn groups(&self, _: u32) -> Vec<u32> {
         Vec::new()
@@ -114,6 +121,11 @@ impl Caller {
     /// The process, whichever of its threads asks.
     pub fn process(&self) -> Process {
         self.processes.process(self.pid)
+    }
+
+    /// The program and the process, as `COMMAND[PID]`.
+    pub fn program(&self) -> String {
+        format!("{}[{}]", self.processes.command(self.pid), self.pid)
     }
 
     /// The groups that the caller is in, beside its own.
@@ -154,7 +166,7 @@ pub trait Show: Send + Sync {
 #[async_trait]
 pub trait Write: Show {
     /// Checks a value against all that is known, and says what is left to do.
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change>;
+    async fn plan(&self, at: &Place, text: &str, caller: &Caller) -> Result<Change>;
 }
 
 /// A list whose lines are changes of their own.
@@ -239,12 +251,12 @@ impl Row {
         rows: fn() -> &'static [Row],
         members: Option<Box<dyn Members>>,
     ) -> Row {
-        Row { name, path, help, node: Node::Dir { rows, members } }
+        Row { name, path, help, node: Node::Dir { rows, members }, guarded: false }
     }
 
     /// A file in the directory of its object.
     pub fn file(name: &'static str, help: &'static str, file: File) -> Row {
-        Row { name, path: name, help, node: Node::File(file) }
+        Row { name, path: name, help, node: Node::File(file), guarded: false }
     }
 
     /// A file that takes nothing.
@@ -260,6 +272,11 @@ impl Row {
     /// A file of `KEY VALUE` lines.
     pub fn keyed(name: &'static str, help: &'static str, write: impl Write + 'static) -> Row {
         Row::file(name, help, File::Keyed(Box::new(write)))
+    }
+
+    /// The same, which the lock of another host guards.
+    pub fn guarded(self) -> Row {
+        Row { guarded: true, ..self }
     }
 
     /// Whether it is a directory.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Kind, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -234,12 +234,12 @@ impl StorageBackend for Counting {
         .await
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
         self.read(format!("locks({volume})"), self.inner.locks(volume)).await
     }
 
-    async fn create_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.change(format!("create_lock({volume}, {host})"), self.inner.create_lock(volume, host)).await
+    async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
+        self.change(format!("create_lock({volume}, {})", new.host), self.inner.create_lock(volume, new)).await
     }
 
     async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {

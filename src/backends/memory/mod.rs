@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    Api, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 pub(crate) use load::Absent;
@@ -151,11 +151,11 @@ impl StorageBackend for Memory {
         self.change().volume_mut(volume)?.rename_snapshot(from, to)
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
-        self.no_locks(volume).map(|()| None)
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
+        self.no_locks(volume)
     }
 
-    async fn create_lock(&self, volume: &VolumeName, _host: &HostName) -> Result<()> {
+    async fn create_lock(&self, volume: &VolumeName, _new: &NewLock) -> Result<Lock> {
         self.no_locks(volume)
     }
 
@@ -227,7 +227,7 @@ impl StorageBackend for Memory {
 
 impl Memory {
     /// Admin locks live in the registry: see `Capabilities::locks`.
-    fn no_locks(&self, volume: &VolumeName) -> Result<()> {
+    fn no_locks<T>(&self, volume: &VolumeName) -> Result<T> {
         self.state.read().volume(volume)?;
         Err(Error::unsupported("keep locks"))
     }

@@ -156,7 +156,10 @@ impl Attribute {
 
 /// The files of the attributes in the directory of a volume.
 pub fn rows() -> impl Iterator<Item = Row> {
-    ATTRIBUTES.iter().map(|attribute| Row::scalar(attribute.name, attribute.help, VolumeAttribute(attribute)))
+    let row = |attribute: &'static Attribute| {
+        Row::scalar(attribute.name, attribute.help, VolumeAttribute(attribute)).guarded()
+    };
+    ATTRIBUTES.iter().map(row)
 }
 
 struct VolumeAttribute(&'static Attribute);
@@ -174,7 +177,7 @@ impl Show for VolumeAttribute {
 
 #[async_trait]
 impl Write for VolumeAttribute {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let volume = at.volume().await?;
         let Some(patch) = self.0.patch(text, &volume.settings)? else { return Ok(None) };
         // The record is let go first: who holds it makes its change a copy.
@@ -195,7 +198,7 @@ impl Show for PolicyInForce {
 
 #[async_trait]
 impl Write for PolicyInForce {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let volume = at.volume().await?;
         let Some(patch) = POLICY.patch(text, &volume.settings)? else { return Ok(None) };
         let Some(policy) = patch.active_policy_name else { return Ok(None) };

@@ -24,7 +24,7 @@ impl Show for Config {
 
 #[async_trait]
 impl Write for Config {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let volume = at.volume().await?;
         let backend = at.backend()?;
         let mut patch = Settings::default();
@@ -61,7 +61,7 @@ impl Show for Defaults {
 
 #[async_trait]
 impl Write for Defaults {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let endpoint = at.endpoint()?.clone();
         let before = endpoint.defaults.lock().clone();
         let mut after = before.clone();

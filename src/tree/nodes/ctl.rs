@@ -96,7 +96,7 @@ fn limit_rows() -> &'static [Row] {
 
 fn file(path: &'static str, help: &'static str, file: File) -> Row {
     let name = path.rsplit('/').next().unwrap_or(path);
-    Row { name, path, help, node: Node::File(file) }
+    Row { name, path, help, node: Node::File(file), guarded: false }
 }
 
 fn text(path: &'static str, help: &'static str, show: fn(&Shared, &Caller) -> String) -> Row {
@@ -178,7 +178,7 @@ impl Show for Refresh {
 
 #[async_trait]
 impl Write for Refresh {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let first = text.trim_start_matches('/').split('/').next().unwrap_or_default();
         let endpoints = &at.shared.endpoints;
         let chosen: Vec<_> =
@@ -205,7 +205,7 @@ impl Show for Level {
 
 #[async_trait]
 impl Write for Level {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
         let Some(level) = LEVELS.into_iter().find(|level| *level == text) else {
             let error = Error::invalid(format!("{text:?} is not a level"), text, 0);

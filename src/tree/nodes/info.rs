@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::backend::{HostName, Result, Snapshot, Volume};
+use crate::backend::{HostName, Lock, Result, Snapshot, Volume};
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Show};
 use crate::tree::values::show_time;
@@ -15,8 +15,8 @@ pub struct VolumeInfo;
 impl Show for VolumeInfo {
     async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
         let volume = at.volume().await?;
-        let holder = at.endpoint()?.backend.locks(&volume.name).await?;
-        Ok(Some(text(of_volume(&volume, holder.as_ref()))))
+        let lock = at.endpoint()?.backend.locks(&volume.name).await?;
+        Ok(Some(text(of_volume(&volume, lock.as_ref().map(Lock::holder)))))
     }
 }
 

@@ -16,6 +16,7 @@ pub fn row() -> &'static Row {
         path: "",
         help: "link to the volume that is mounted at this path of the filer's namespace",
         node: Node::Link(Box::new(Target)),
+        guarded: false,
     });
     &ROW
 }

@@ -1,11 +1,17 @@
-//! `lock`: the host that holds the volume.
+//! `lock`: the host that holds the volume; `lock.info`: all that is known of that lock.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::backend::{Error, HostName, Kind, Result};
+use crate::backend::{self, Error, HostName, Kind, NewLock, Result};
+use crate::tree::outcomes::printable;
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, Show, Write, change};
-use crate::tree::values::line;
+use crate::tree::values::{line, show_time};
+
+/// The longest time that a lock may be asked for: a year.
+const LONGEST: u64 = 366 * 24 * 3600;
 
 /// `HOST` takes it, an empty line frees our own, `-HOST` breaks exactly that one's.
 pub struct Lock;
@@ -13,51 +19,111 @@ pub struct Lock;
 #[async_trait]
 impl Show for Lock {
     async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
-        let volume = at.volume().await?;
-        let holder = at.endpoint()?.backend.locks(&volume.name).await?;
-        Ok(Some(holder.map(|host| line(host.as_str())).unwrap_or_default()))
+        Ok(Some(of(at).await?.map(|lock| line(lock.holder().as_str())).unwrap_or_default()))
     }
+}
+
+/// What is asked for.
+enum Asked {
+    Taken(HostName, Option<Duration>),
+    Freed,
+    Broken(HostName),
 }
 
 #[async_trait]
 impl Write for Lock {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
-        let volume = at.volume().await?;
-        let backend = at.backend()?;
-        let breaks = text.strip_prefix('-');
-        let host = match (text, breaks) {
-            ("", _) => at.shared.options.host.clone(),
-            (_, Some(host)) => HostName::new(host).map_err(|error| shifted(error, text))?,
-            (host, None) => HostName::new(host)?,
-        };
-        let holder = backend.locks(&volume.name).await?;
-        let held_by_host = holder.as_ref() == Some(&host);
-        let (place, here) = (at.clone(), host == at.shared.options.host && held_by_host);
-        if let ("", Some(process)) = (text, at.shared.claims.holder(at).filter(|_| here)) {
-            let message = format!("process {process} of this host holds the lock for as long as it lives");
-            return Err(Error::new(Kind::Locked, message).hint(format!("to break it: echo -{host} > lock")));
-        }
-        match (holder, text) {
+    async fn plan(&self, at: &Place, text: &str, caller: &Caller) -> Result<Change> {
+        let asked = parse(text)?;
+        let (volume, backend) = (at.volume().await?, at.backend()?);
+        let lock = backend.locks(&volume.name).await?;
+        let (own, place) = (&at.shared.options.host, at.clone());
+        let holder = lock.as_ref().map(backend::Lock::holder);
+        match (asked, holder) {
             // Nobody to free it from, or not ours to free.
-            (None, "") => Ok(None),
-            (Some(holder), "") if !held_by_host => Err(held(&holder)),
-            (_, _) if text.is_empty() || breaks.is_some() => match held_by_host {
-                true => change(async move {
+            (Asked::Freed | Asked::Broken(_), None) => Ok(None),
+            (Asked::Freed, Some(holder)) if holder != own => Err(held(holder)),
+            (Asked::Freed, Some(_)) if let Some(process) = at.shared.claims.holder(at) => {
+                let message =
+                    format!("process {process} of this host holds the lock for as long as it lives");
+                Err(Error::new(Kind::Locked, message).hint(format!("to break it: echo -{own} > lock")))
+            }
+            (Asked::Broken(host), Some(holder)) if host != *holder => Ok(None),
+            (Asked::Freed | Asked::Broken(_), Some(holder)) => {
+                let host = holder.clone();
+                change(async move {
                     place.shared.claims.disown(&place);
                     backend.remove_lock(&volume.name, &host).await
-                }),
-                false => Ok(None),
-            },
-            (Some(holder), _) if !held_by_host => Err(held(&holder)),
-            // It was a process's, and stays now when that one ends.
-            (Some(_), _) if here && at.shared.claims.frees(at) => change(async move {
-                place.shared.claims.disown(&place);
-                Ok(())
-            }),
-            (Some(_), _) => Ok(None),
-            (None, _) => change(async move { backend.create_lock(&volume.name, &host).await }),
+                })
+            }
+            (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held(holder)),
+            // It is as asked for already, and lapses with nobody.
+            (Asked::Taken(_, None), Some(_))
+                if lock.as_ref().is_some_and(|lock| lock.taken.ttl.is_none()) =>
+            {
+                Ok(None)
+            }
+            (Asked::Taken(host, ttl), _) => {
+                let new = NewLock { ttl, uid: caller.uid, process: caller.program(), ..NewLock::of(host) };
+                change(async move {
+                    // If it was a process's, it stays now when that one ends.
+                    place.shared.claims.disown(&place);
+                    backend.create_lock(&volume.name, &new).await.map(drop)
+                })
+            }
         }
     }
+}
+
+/// `HOST`, `HOST ttl=SECONDS`, an empty line, `-HOST`.
+fn parse(text: &str) -> Result<Asked> {
+    if text.is_empty() {
+        return Ok(Asked::Freed);
+    }
+    if let Some(host) = text.strip_prefix('-') {
+        return HostName::new(host).map(Asked::Broken).map_err(|error| shifted(error, text, 1));
+    }
+    let Some((host, ttl)) = text.split_once([' ', '\t']) else {
+        return Ok(Asked::Taken(HostName::new(text)?, None));
+    };
+    let host = HostName::new(host).map_err(|error| shifted(error, text, 0))?;
+    let (at, ttl) = (text.len() - ttl.trim_start().len(), ttl.trim_start());
+    let hint = format!("accepted: HOST, or HOST ttl=SECONDS with 1 to {LONGEST} seconds");
+    let digits =
+        ttl.strip_prefix("ttl=").filter(|ttl| !ttl.is_empty() && ttl.bytes().all(|b| b.is_ascii_digit()));
+    let Some(digits) = digits else {
+        return Err(Error::invalid("after the host, a lock takes a ttl alone", text, at).hint(hint));
+    };
+    match digits.parse() {
+        Ok(seconds @ 1..=LONGEST) => Ok(Asked::Taken(host, Some(Duration::from_secs(seconds)))),
+        _ => {
+            let error = Error::new(Kind::OutOfRange, format!("a lock cannot be taken for {digits} seconds"));
+            Err(error.input(text, at + "ttl=".len()).hint(hint))
+        }
+    }
+}
+
+/// `lock.info`.
+pub struct LockInfo;
+
+#[async_trait]
+impl Show for LockInfo {
+    async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
+        let Some(lock) = of(at).await? else { return Ok(Some(String::new())) };
+        let taken = &lock.taken;
+        let mut text = format!("holder {}\nsince {}\n", taken.host, show_time(lock.since));
+        if let Some(ttl) = taken.ttl {
+            text += &format!("ttl {}\n", ttl.as_secs());
+        }
+        text +=
+            &format!("uid {}\nprocess {}\nboot_id {}\n", taken.uid, printable(&taken.process), lock.boot_id);
+        text += &format!("token {}\nscope {}\nregistry {}\n", lock.token, lock.scope, lock.registry);
+        Ok(Some(text))
+    }
+}
+
+async fn of(at: &Place) -> Result<Option<backend::Lock>> {
+    let volume = at.volume().await?;
+    at.endpoint()?.backend.locks(&volume.name).await
 }
 
 fn held(holder: &HostName) -> Error {
@@ -65,7 +131,8 @@ fn held(holder: &HostName) -> Error {
     error.hint(format!("to break it: echo -{holder} > lock"))
 }
 
-fn shifted(error: Error, text: &str) -> Error {
+/// The host stands there in the text.
+fn shifted(error: Error, text: &str, by: usize) -> Error {
     let at = error.input.as_ref().map_or(0, |input| input.at);
-    error.input(text, at + 1)
+    error.input(text, at + by)
 }

@@ -21,7 +21,7 @@ impl Show for Rollback {
 
 #[async_trait]
 impl Write for Rollback {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let volume = at.volume().await?;
         let (name, newer) = match text.strip_suffix(DISCARD) {
             Some(name) => (name.trim_end(), Newer::Discard),

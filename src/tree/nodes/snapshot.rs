@@ -17,7 +17,7 @@ use crate::tree::values::{line, show_time};
 /// The directory of a snapshot.
 pub fn row() -> &'static Row {
     static ROW: LazyLock<Row> = LazyLock::new(|| {
-        Row::dir("S", "", "a snapshot; its time in `ls -l` is that of its creation", rows, None)
+        Row::dir("S", "", "a snapshot; its time in `ls -l` is that of its creation", rows, None).guarded()
     });
     &ROW
 }
@@ -60,7 +60,7 @@ impl Show for Clone {
 
 #[async_trait]
 impl Write for Clone {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let new = VolumeName::new(text)?;
         let (volume, snapshot) = (at.volume().await?, at.snapshot().await?);
         let backend = at.backend()?;

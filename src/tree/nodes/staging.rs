@@ -74,7 +74,7 @@ impl Show for StagedAttribute {
 
 #[async_trait]
 impl Write for StagedAttribute {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let before = staged(at)?.new;
         let after = super::config::with_default(before.clone(), self.0.name, text)?;
         if let Some(policy) = &after.settings.active_policy_name
@@ -98,7 +98,7 @@ impl Show for Origin {
 
 #[async_trait]
 impl Write for Origin {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let before = staged(at)?.origin;
         let after = if text.is_empty() { None } else { Some(origin(text)?) };
         if let Some((volume, snapshot)) = &after {
@@ -132,7 +132,7 @@ impl Show for Aggregate {
 
 #[async_trait]
 impl Write for Aggregate {
-    async fn plan(&self, at: &Place, text: &str) -> Result<Change> {
+    async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let before = staged(at)?.new.aggregate_name;
         let after = if text.is_empty() { None } else { Some(AggregateName::new(text)?) };
         restage(at, after != before, |staged| staged.new.aggregate_name = after)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::attributes::{POLICY, PolicyInForce};
 use super::config::Config;
 use super::info::VolumeInfo;
-use super::lock::Lock;
+use super::lock::{Lock, LockInfo};
 use super::nfs_locks::NfsLocks;
 use super::rollback::Rollback;
 use super::snapshot::Snapshots;
@@ -27,6 +27,7 @@ pub fn row() -> &'static Row {
             rows,
             None,
         )
+        .guarded()
     });
     &ROW
 }
@@ -58,29 +59,34 @@ fn shown() -> [Row; 7] {
 }
 
 /// What is done by writing.
-fn tasks() -> [Row; 7] {
+fn tasks() -> [Row; 8] {
     [
-        Row::scalar("policy", POLICY.help, PolicyInForce),
+        Row::scalar("policy", POLICY.help, PolicyInForce).guarded(),
         Row::scalar(
             "lock",
-            "the host that holds the volume, or empty; `HOST` takes it, an empty line frees our own, `-HOST` breaks another's",
+            "the host that holds the volume, or empty; `HOST` takes it (`HOST ttl=300`: for 300 s, unless written again), \
+             an empty line frees our own, `-HOST` breaks another's",
             Lock,
         ),
+        Row::read_only("lock.info", "who took the lock, when, where and how; empty if it is free", LockInfo),
         Row::file(
             "nfs_locks",
             "clients that hold NFS locks on it, one a line; `-CLIENT` breaks theirs",
             File::List(Box::new(NfsLocks)),
-        ),
+        )
+        .guarded(),
         Row::scalar(
             "rollback",
             "takes a snapshot's name; with ` discard-newer` newer snapshots are destroyed; reads as empty",
             Rollback,
-        ),
+        )
+        .guarded(),
         Row::keyed(
             "config",
             "all attributes and `policy` as `KEY VALUE` lines; one write is one change",
             Config,
-        ),
+        )
+        .guarded(),
         Row::read_only("info.json", "everything, in one consistent read", VolumeInfo),
         Row::dir(
             "snapshots",
@@ -144,17 +150,13 @@ impl Members for Volumes {
     }
 
     async fn remove(&self, at: &Place, name: &str) -> Result<()> {
-        let volume = self.find(at, name).await?.place.volume().await?;
+        let place = self.find(at, name).await?.place;
+        let backend = at.backend()?;
+        // Protection as it is now, whatever is remembered.
+        let volume = backend.get_volume(place.volume_name()?).await?;
         if volume.settings.protect == Some(true) {
             let error = Error::new(Kind::NotPermitted, format!("volume {} is protected", volume.name));
             return Err(error.hint(format!("to allow it: echo 0 > volumes/{name}/protect")));
-        }
-        let backend = at.backend()?;
-        let host = &at.shared.options.host;
-        if let Some(holder) = backend.locks(&volume.name).await?.filter(|holder| holder != host) {
-            let error =
-                Error::new(Kind::Locked, format!("{holder} holds the lock of volume {}", volume.name));
-            return Err(error.hint(format!("to break it: echo -{holder} > volumes/{name}/lock")));
         }
         backend.restrict_volume(&volume.name).await
     }

@@ -44,14 +44,19 @@ pub struct New {
 
 /// The row that all scratch files share.
 pub fn file_row() -> &'static Row {
-    static ROW: Row = Row { name: "", path: "", help: "a scratch file", node: Is::Scratch };
+    static ROW: Row = Row { name: "", path: "", help: "a scratch file", node: Is::Scratch, guarded: false };
     &ROW
 }
 
 /// The row that all scratch directories share.
 pub fn dir_row() -> &'static Row {
-    static ROW: Row =
-        Row { name: "", path: "", help: "a scratch directory", node: Is::Dir { rows: none, members: None } };
+    static ROW: Row = Row {
+        name: "",
+        path: "",
+        help: "a scratch directory",
+        node: Is::Dir { rows: none, members: None },
+        guarded: false,
+    };
     &ROW
 }
 

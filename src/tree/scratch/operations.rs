@@ -71,7 +71,7 @@ impl Tree {
     }
 
     /// open(2) that creates: a scratch file.
-    pub fn create(&self, dir: u64, name: &[u8], new: New, opener: u32) -> Result<(Attributes, u64)> {
+    pub fn create(&self, dir: u64, name: &[u8], new: New, opener: Caller) -> Result<(Attributes, u64)> {
         let attributes = self.make_scratch(&self.inodes.get(dir)?, name, new)?;
         let mode = Opening { writes: true, ..Opening::default() };
         Ok((attributes.clone(), self.open_node(self.inodes.get(attributes.ino)?, opener, mode)?))
@@ -114,7 +114,7 @@ impl Tree {
             let target = Node::new(to.place.clone(), row);
             // The kernel has asked for the directory only.
             self.check_may_write(&target, caller)?;
-            let done = self.write_all(&target, &item.content()).await?;
+            let done = self.write_all(&target, &item.content(), caller).await?;
             self.scratch.remove(&item);
             return Ok(done);
         }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{Zapi, volumes};
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    Api, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 #[async_trait]
@@ -103,11 +103,11 @@ impl StorageBackend for Zapi {
         self.move_snapshot(volume, from, to).await
     }
 
-    async fn locks(&self, volume: &VolumeName) -> Result<Option<HostName>> {
-        self.no_locks(volume).await.map(|()| None)
+    async fn locks(&self, volume: &VolumeName) -> Result<Option<Lock>> {
+        self.no_locks(volume).await
     }
 
-    async fn create_lock(&self, volume: &VolumeName, _: &HostName) -> Result<()> {
+    async fn create_lock(&self, volume: &VolumeName, _: &NewLock) -> Result<Lock> {
         self.no_locks(volume).await
     }
 
@@ -159,7 +159,7 @@ impl StorageBackend for Zapi {
 
 impl Zapi {
     /// Admin locks live in the registry: see `Capabilities::locks`.
-    async fn no_locks(&self, volume: &VolumeName) -> Result<()> {
+    async fn no_locks<T>(&self, volume: &VolumeName) -> Result<T> {
         if !volumes::possible(volume) {
             return Err(volumes::missing(volume));
         }
