@@ -1,6 +1,7 @@
 //! Locks, protection and comments, where the storage itself has no place for them.
 
 mod clock;
+mod file;
 mod memory;
 mod record;
 mod registered;
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 
 use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result};
 
+pub use file::FileRegistry;
 pub use memory::MemoryRegistry;
 pub use registered::Registered;
 
