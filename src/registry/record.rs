@@ -15,7 +15,7 @@ use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope};
 const VERSION: &str = "1";
 
 /// A lock, as it is kept.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
     holder: HostName,
