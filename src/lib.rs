@@ -8,6 +8,7 @@
 //! - [`backends`]: say it to one kind of storage.
 //! - [`registry`]: locks and protection, where the storage has no place for them.
 //! - `simulator`: an ONTAP filer on the wire, to test against (feature `simulator`).
+//! - [`tls`]: whom those who speak over the network believe, and as whom they speak.
 //! - [`config`], [`compose`], [`cli`]: from a file to ready endpoints to a command.
 
 pub mod backend;
@@ -22,4 +23,5 @@ pub mod mount;
 pub mod registry;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod tls;
 pub mod tree;

@@ -1,6 +1,7 @@
 //! The configuration file: TOML, unknown keys are errors, every fault with file, line and key.
 
 mod endpoint;
+mod registry;
 
 use std::fmt;
 use std::ops::Range;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use endpoint::{Endpoint, EndpointKind, Protocol};
+pub use registry::{Registry, RegistryKind};
 
 use crate::backend::{Error, HostName};
 
@@ -91,23 +93,6 @@ impl fmt::Display for Scalar {
             Scalar::Boolean(boolean) => write!(f, "{boolean}"),
         }
     }
-}
-
-/// `[registry]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Registry {
-    /// What it is.
-    pub kind: RegistryKind,
-}
-
-/// Kinds of registries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistryKind {
-    /// In memory, as long as the mount.
-    #[default]
-    Memory,
 }
 
 /// `[[access]]`
