@@ -25,6 +25,9 @@ pub struct Registered {
     identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
 }
 
+/// So many volumes are changed at a time, at most.
+const KEPT: usize = 64;
+
 /// A volume that somebody else has put in the place of another is noticed after so long.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -51,13 +54,18 @@ impl Registered {
     async fn found(&self, name: &VolumeName) -> Result<Arc<Volume>> {
         let volume = self.backend.get_volume(name).await?;
         let mut identities = self.identities.lock();
-        identities.retain(|_, (_, since)| since.elapsed() < FRESH);
+        if identities.len() == KEPT {
+            identities.clear();
+        }
         identities.insert(name.clone(), (volume.identity, Instant::now()));
         Ok(volume)
     }
 
     /// The volume that a change is about: asking for it would be a call more.
     async fn known(&self, volume: &VolumeName) -> Result<Subject> {
+        if let Some(volume) = self.backend.known_volume(volume) {
+            return Ok(self.subject(volume.identity));
+        }
         let known = self.identities.lock().get(volume).filter(|(_, since)| since.elapsed() < FRESH).copied();
         match known {
             Some((identity, _)) => Ok(self.subject(identity)),
