@@ -1,8 +1,10 @@
 //! A back-end together with what the registry keeps for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
@@ -18,6 +20,12 @@ pub struct Registered {
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
+    /// Marks as they were seen last, of the volumes that were: reading goes on while the registry cannot be asked.
+    last: Mutex<HashMap<Identity, Marks>>,
+}
+
+fn cannot_be_asked(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unreachable | Kind::TimedOut)
 }
 
 impl Registered {
@@ -28,7 +36,8 @@ impl Registered {
         backend: Arc<dyn StorageBackend>,
         registry: Arc<dyn Registry>,
     ) -> Registered {
-        Registered { endpoint: endpoint.into(), host, own: backend.capabilities(), backend, registry }
+        let (endpoint, own, last) = (endpoint.into(), backend.capabilities(), Mutex::default());
+        Registered { endpoint, host, backend, registry, own, last }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -43,17 +52,14 @@ impl Registered {
         !self.own.protect || !self.own.comments
     }
 
-    /// The record with what the registry keeps for it.
+    /// The record with what the registry keeps for it; what is not known is not there.
     fn marked(&self, mut volume: Arc<Volume>, marks: Option<&Marks>) -> Arc<Volume> {
-        let marks = marks.filter(|marks| **marks != Marks::default());
-        if let Some(marks) = marks
-            && !self.own.protect
-        {
-            Arc::make_mut(&mut volume).settings.protect = Some(marks.protect);
+        let settings = &mut Arc::make_mut(&mut volume).settings;
+        if !self.own.protect {
+            settings.protect = marks.map(|marks| marks.protect);
         }
         if !self.own.comments {
-            let comment = marks.map(|marks| marks.comment.clone()).unwrap_or_default();
-            Arc::make_mut(&mut volume).settings.comment = Some(comment);
+            settings.comment = marks.map(|marks| marks.comment.clone());
         }
         volume
     }
@@ -75,7 +81,11 @@ impl Registered {
             return Ok(());
         }
         let change = MarksChange { protect: ours.protect, comment: ours.comment };
-        self.registry.change_marks(&self.subject(volume), &change).await
+        self.registry.change_marks(&self.subject(volume), &change).await?;
+        if let Some(marks) = self.last.lock().get_mut(&volume) {
+            *marks = std::mem::take(marks).with(&change);
+        }
+        Ok(())
     }
 
     /// A change that no other host's lock forbids: asked before it is sent, and again after. The storage knows
@@ -117,8 +127,15 @@ impl Registered {
         if !self.keeps_marks() {
             return Ok(volume);
         }
-        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
-        Ok(self.marked(volume, Some(&marks)))
+        let marks = match self.registry.marks(&self.subject(volume.identity)).await {
+            Ok(marks) => {
+                self.last.lock().insert(volume.identity, marks.clone());
+                Some(marks)
+            }
+            Err(error) if cannot_be_asked(&error) => self.last.lock().get(&volume.identity).cloned(),
+            Err(error) => return Err(error),
+        };
+        Ok(self.marked(volume, marks.as_ref()))
     }
 }
 
@@ -155,11 +172,19 @@ impl StorageBackend for Registered {
 
     async fn volumes(&self) -> Result<Volumes> {
         let volumes = self.backend.volumes().await?;
-        let marks = self.registry.all_marks(&self.endpoint).await?;
-        if self.own.comments && marks.is_empty() {
+        if !self.keeps_marks() {
             return Ok(volumes);
         }
-        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), marks.get(&volume.identity));
+        match self.registry.all_marks(&self.endpoint).await {
+            Ok(mut marks) => {
+                let mut of = |volume: &Arc<Volume>| marks.remove(&volume.identity).unwrap_or_default();
+                *self.last.lock() = volumes.iter().map(|volume| (volume.identity, of(volume))).collect();
+            }
+            Err(error) if cannot_be_asked(&error) => {}
+            Err(error) => return Err(error),
+        }
+        let last = self.last.lock();
+        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), last.get(&volume.identity));
         Ok(Arc::new(volumes.iter().map(marked).collect()))
     }
 
