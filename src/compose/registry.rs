@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::{each, private};
 use crate::config::{Config, ConfigError, RegistryKind, with_hint};
-use crate::registry::{Cluster, EtcdRegistry, MemoryRegistry, Registry};
+use crate::registry::{Cluster, EtcdRegistry, FileRegistry, MemoryRegistry, Registry};
 use crate::tls::{Identity, Trust};
 
 /// What our keys begin with, if nothing else is said.
@@ -26,8 +26,18 @@ pub fn registry(config: &Config) -> Result<Arc<dyn Registry>, ConfigError> {
     }
     match config.registry.kind() {
         RegistryKind::Memory => Ok(Arc::new(MemoryRegistry::default())),
+        RegistryKind::File => Ok(Arc::new(file(config)?)),
         RegistryKind::Etcd => Ok(Arc::new(etcd(config)?)),
     }
+}
+
+fn file(config: &Config) -> Result<FileRegistry, ConfigError> {
+    let Some(path) = &config.registry.path else {
+        let here = config.registry.kind.as_ref().map(Spanned::span).unwrap_or_default();
+        return Err(config.source.fault(&here, "a registry of kind file needs path, a directory of its own"));
+    };
+    let opened = FileRegistry::open(&config.source.resolve(path.get_ref()));
+    opened.map_err(|message| config.source.fault(&path.span(), message))
 }
 
 fn etcd(config: &Config) -> Result<EtcdRegistry, ConfigError> {

@@ -15,6 +15,9 @@ pub struct Registry {
     /// What it is; memory if not given.
     pub kind: Option<Spanned<RegistryKind>>,
 
+    /// File: the directory that it is kept in.
+    pub path: Option<Spanned<PathBuf>>,
+
     /// etcd: the nodes of the cluster, as `http://HOST:PORT` or `https://HOST:PORT`.
     pub endpoints: Option<Spanned<Vec<Spanned<String>>>>,
     /// etcd: what the keys begin with.
@@ -36,6 +39,8 @@ pub enum RegistryKind {
     /// In memory, as long as the mount.
     #[default]
     Memory,
+    /// In a directory of this host.
+    File,
     /// An etcd cluster that several hosts share.
     Etcd,
 }
@@ -52,10 +57,12 @@ impl Registry {
             ($($key:ident),*) => { [$((stringify!($key), self.$key.as_ref().map(Spanned::span))),*] };
         }
         let etcd = given!(endpoints, prefix, ca_file, cert_file, key_file, timeout);
-        let others: &[_] = match self.kind() {
-            RegistryKind::Memory => &etcd,
-            RegistryKind::Etcd => &[],
+        let (file, none): (&[_], &[_]) = (&given!(path), &[]);
+        let (file, etcd) = match self.kind() {
+            RegistryKind::Memory => (file, &etcd[..]),
+            RegistryKind::File => (none, &etcd[..]),
+            RegistryKind::Etcd => (file, none),
         };
-        others.iter().find_map(|(key, span)| Some((*key, span.clone()?)))
+        file.iter().chain(etcd).find_map(|(key, span)| Some((*key, span.clone()?)))
     }
 }

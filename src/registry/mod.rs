@@ -2,6 +2,7 @@
 
 mod clock;
 mod etcd;
+mod file;
 mod memory;
 mod record;
 mod registered;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result};
 
 pub use etcd::{Cluster, EtcdRegistry};
+pub use file::FileRegistry;
 pub use memory::MemoryRegistry;
 pub use registered::Registered;
 

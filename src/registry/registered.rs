@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -20,9 +21,14 @@ pub struct Registered {
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
+    /// Which volumes there are by name, and since when that is known: a change of a volume makes it no other one.
+    identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
     /// Marks as they were seen last, of the volumes that were: reading goes on while the registry cannot be asked.
     last: Mutex<HashMap<Identity, Marks>>,
 }
+
+/// A volume that somebody else has put in the place of another is noticed after so long.
+const FRESH: Duration = Duration::from_secs(2);
 
 fn cannot_be_asked(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unreachable | Kind::TimedOut)
@@ -36,8 +42,8 @@ impl Registered {
         backend: Arc<dyn StorageBackend>,
         registry: Arc<dyn Registry>,
     ) -> Registered {
-        let (endpoint, own, last) = (endpoint.into(), backend.capabilities(), Mutex::default());
-        Registered { endpoint, host, backend, registry, own, last }
+        let (own, identities, last) = (backend.capabilities(), Mutex::default(), Mutex::default());
+        Registered { endpoint: endpoint.into(), host, backend, registry, own, identities, last }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -45,7 +51,24 @@ impl Registered {
     }
 
     async fn find(&self, volume: &VolumeName) -> Result<Subject> {
-        Ok(self.subject(self.backend.get_volume(volume).await?.identity))
+        Ok(self.subject(self.found(volume).await?.identity))
+    }
+
+    async fn found(&self, name: &VolumeName) -> Result<Arc<Volume>> {
+        let volume = self.backend.get_volume(name).await?;
+        let mut identities = self.identities.lock();
+        identities.retain(|_, (_, since)| since.elapsed() < FRESH);
+        identities.insert(name.clone(), (volume.identity, Instant::now()));
+        Ok(volume)
+    }
+
+    /// The volume that a change is about: asking for it would be a call more.
+    async fn known(&self, volume: &VolumeName) -> Result<Subject> {
+        let known = self.identities.lock().get(volume).filter(|(_, since)| since.elapsed() < FRESH).copied();
+        match known {
+            Some((identity, _)) => Ok(self.subject(identity)),
+            None => self.find(volume).await,
+        }
     }
 
     fn keeps_marks(&self) -> bool {
@@ -95,7 +118,7 @@ impl Registered {
         volume: &VolumeName,
         change: impl AsyncFnOnce(&Subject) -> Result<T>,
     ) -> Result<T> {
-        let of = self.find(volume).await?;
+        let of = self.known(volume).await?;
         if self.own.locks {
             return change(&of).await;
         }
@@ -189,7 +212,7 @@ impl StorageBackend for Registered {
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
-        self.with_marks(self.backend.get_volume(volume).await?).await
+        self.with_marks(self.found(volume).await?).await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
@@ -203,7 +226,9 @@ impl StorageBackend for Registered {
             self.backend.restrict_volume(volume).await?;
             Ok(of.clone())
         });
-        self.registry.forget(&restricted.await?).await
+        let of = restricted.await?;
+        self.identities.lock().remove(volume);
+        self.registry.forget(&of).await
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {

@@ -19,7 +19,7 @@ use filerfs::tree::Tree;
 use filerfs::tree::access::{Access, AccessRule};
 use filerfs::tree::claims::Claims;
 use filerfs::tree::endpoint::Endpoint;
-use filerfs::tree::limits::{SCRATCH_TTL, TRIPWIRE};
+use filerfs::tree::limits::{LEASE, SCRATCH_TTL, TRIPWIRE};
 use filerfs::tree::outcomes::Outcomes;
 use filerfs::tree::shared::{Options, Shared};
 use filerfs::tree::table::{Caller, Unseen};
@@ -57,6 +57,7 @@ pub fn options() -> Options {
         quiet: false,
         scratch_ttl: SCRATCH_TTL,
         tripwire: TRIPWIRE,
+        lease: LEASE,
         hide_ctl: false,
     }
 }
@@ -91,5 +92,5 @@ pub fn counting(content: &str) -> Arc<Counting> {
 
 /// A back-end together with a registry in memory, as `compose` makes it.
 pub fn registered(backend: Arc<dyn StorageBackend>) -> Arc<dyn StorageBackend> {
-    Arc::new(Registered::new("dummy", backend, Arc::new(MemoryRegistry::default())))
+    Arc::new(Registered::new("dummy", options().host, backend, Arc::new(MemoryRegistry::default())))
 }

@@ -1,6 +1,6 @@
 //! Locks: the host that holds a volume.
 
-use filerfs::backend::{HostName, Kind, Newer, Settings};
+use filerfs::backend::{Kind, Newer, Settings};
 
 use crate::given::*;
 
@@ -12,13 +12,13 @@ async fn keeping_locks(b: Backend) -> Option<Backend> {
     volume(&b, "locked").await;
     let (v, h) = (vol("locked"), host("h"));
     refused(Kind::Unsupported, b.locks(&v).await);
-    refused(Kind::Unsupported, b.create_lock(&v, &h).await);
+    refused(Kind::Unsupported, b.create_lock(&v, &h.clone().into()).await);
     refused(Kind::Unsupported, b.remove_lock(&v, &h).await);
     None
 }
 
 async fn take(b: &Backend, volume: &str, by: &str) {
-    b.create_lock(&vol(volume), &host(by)).await.unwrap();
+    b.create_lock(&vol(volume), &host(by).into()).await.unwrap();
 }
 
 async fn free(b: &Backend, volume: &str, by: &str) {
@@ -26,7 +26,7 @@ async fn free(b: &Backend, volume: &str, by: &str) {
 }
 
 async fn holder(b: &Backend, volume: &str) -> Option<String> {
-    b.locks(&vol(volume)).await.unwrap().map(|holder: HostName| holder.to_string())
+    b.locks(&vol(volume)).await.unwrap().map(|lock| lock.holder().to_string())
 }
 
 pub async fn a_volume_is_free_until_a_host_takes_it(b: Backend) {
@@ -52,7 +52,7 @@ pub async fn another_host_is_told_who_holds_the_lock(b: Backend) {
     let Some(b) = keeping_locks(b).await else { return };
     volume(&b, "v").await;
     take(&b, "v", "holder1").await;
-    let said = refused(Kind::Locked, b.create_lock(&vol("v"), &host("b")).await);
+    let said = refused(Kind::Locked, b.create_lock(&vol("v"), &host("b").into()).await);
     assert!(said.contains("holder1"), "{said:?} does not name the holder");
     assert_eq!(holder(&b, "v").await.as_deref(), Some("holder1"));
 }
@@ -76,7 +76,7 @@ pub async fn a_lock_that_is_freed_can_be_taken_by_another(b: Backend) {
     free(&b, "v", "a").await;
     take(&b, "v", "b").await;
     assert_eq!(holder(&b, "v").await.as_deref(), Some("b"));
-    refused(Kind::Locked, b.create_lock(&vol("v"), &host("a")).await);
+    refused(Kind::Locked, b.create_lock(&vol("v"), &host("a").into()).await);
 }
 
 pub async fn to_free_a_free_volume_is_no_failure(b: Backend) {
@@ -103,12 +103,12 @@ pub async fn locks_of_two_volumes_are_apart(b: Backend) {
 pub async fn locks_of_a_missing_volume_are_refused(b: Backend) {
     let Some(b) = keeping_locks(b).await else { return };
     volume(&b, "gone").await;
-    take(&b, "gone", "h").await;
+    take(&b, "gone", "a").await;
     b.restrict_volume(&vol("gone")).await.unwrap();
     for name in ["missing", "gone"] {
-        let (v, h) = (vol(name), host("h"));
+        let (v, h) = (vol(name), host("a"));
         refused(Kind::NotFound, b.locks(&v).await);
-        refused(Kind::NotFound, b.create_lock(&v, &h).await);
+        refused(Kind::NotFound, b.create_lock(&v, &h.clone().into()).await);
         refused(Kind::NotFound, b.remove_lock(&v, &h).await);
     }
 }
@@ -159,7 +159,7 @@ pub async fn of_hosts_that_take_one_lock_exactly_one_wins(b: Backend) {
         let name = |i: usize| format!("host{round}-{i}");
         let taken = at_once(&b, |b, i| {
             let by = host(&name(i));
-            async move { b.create_lock(&vol("v"), &by).await }
+            async move { b.create_lock(&vol("v"), &by.into()).await }
         });
         let won = one_winner(Kind::Locked, taken.await);
         assert_eq!(holder(&b, "v").await, Some(name(won)));

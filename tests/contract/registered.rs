@@ -15,9 +15,14 @@ fn protected() -> Settings {
 #[tokio::test]
 async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     let storage = memory();
-    let b = Backend::of(Registered::new("e", storage.storage.clone(), Arc::new(MemoryRegistry::default())));
+    let b = Backend::of(Registered::new(
+        "e",
+        host("a"),
+        storage.storage.clone(),
+        Arc::new(MemoryRegistry::default()),
+    ));
     volume(&b, "v").await;
-    b.create_lock(&vol("v"), &host("a")).await.unwrap();
+    b.create_lock(&vol("v"), &host("a").into()).await.unwrap();
     b.patch_volume(&vol("v"), &protected()).await.unwrap();
     storage.restrict_volume(&vol("v")).await.unwrap();
     refused(Kind::NotFound, b.locks(&vol("v")).await);
@@ -25,7 +30,7 @@ async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     assert_eq!(b.locks(&vol("v")).await.unwrap(), None);
     assert_ne!(found(&b, "v").await.settings.protect, Some(true));
     assert_ne!(all_volumes(&b).await[0].settings.protect, Some(true));
-    b.create_lock(&vol("v"), &host("b")).await.unwrap();
+    b.create_lock(&vol("v"), &host("b").into()).await.unwrap();
 }
 
 /// Two filers may hold the same identities: generated content does.
@@ -33,31 +38,31 @@ async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
 async fn endpoints_that_share_a_registry_are_apart() {
     let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
     let filer = || Arc::new(Memory::with(Generate { volumes: 1, snapshots: 0 }.content()).unwrap());
-    let one = Backend::of(Registered::new("one", filer(), registry.clone()));
-    let two = Backend::of(Registered::new("two", filer(), registry));
+    let one = Backend::of(Registered::new("one", host("a"), filer(), registry.clone()));
+    let two = Backend::of(Registered::new("two", host("a"), filer(), registry));
     let v = vol("vol00001");
     assert_eq!(one.get_volume(&v).await.unwrap().identity, two.get_volume(&v).await.unwrap().identity);
-    one.create_lock(&v, &host("a")).await.unwrap();
+    one.create_lock(&v, &host("a").into()).await.unwrap();
     one.patch_volume(&v, &protected()).await.unwrap();
     assert_eq!(two.locks(&v).await.unwrap(), None);
     assert_ne!(two.get_volume(&v).await.unwrap().settings.protect, Some(true));
     assert_ne!(all_volumes(&two).await[0].settings.protect, Some(true));
-    two.create_lock(&v, &host("b")).await.unwrap();
+    two.create_lock(&v, &host("b").into()).await.unwrap();
     two.remove_lock(&v, &host("b")).await.unwrap();
-    assert_eq!(one.locks(&v).await.unwrap(), Some(host("a")));
+    assert_eq!(*one.locks(&v).await.unwrap().unwrap().holder(), host("a"));
 }
 
 #[tokio::test]
 async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
     let registry = Arc::new(MemoryRegistry::default());
-    let b = Backend::of(Registered::new("e", memory().storage, registry.clone()));
+    let b = Backend::of(Registered::new("e", host("a"), memory().storage, registry.clone()));
     let of = Subject { endpoint: "e".into(), volume: volume(&b, "v").await.identity };
-    b.create_lock(&vol("v"), &host("a")).await.unwrap();
+    b.create_lock(&vol("v"), &host("a").into()).await.unwrap();
     b.patch_volume(&vol("v"), &protected()).await.unwrap();
-    assert_eq!(registry.holder(&of).await.unwrap(), Some(host("a")));
+    assert_eq!(*registry.lock(&of).await.unwrap().unwrap().holder(), host("a"));
     assert_eq!(registry.all_marks("e").await.unwrap().len(), 1);
     b.restrict_volume(&vol("v")).await.unwrap();
-    assert_eq!(registry.holder(&of).await.unwrap(), None);
+    assert_eq!(registry.lock(&of).await.unwrap(), None);
     assert!(registry.all_marks("e").await.unwrap().is_empty());
 }
 
@@ -65,7 +70,12 @@ async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
 #[tokio::test]
 async fn only_what_the_storage_lacks_is_kept_in_the_registry() {
     let storage = memory();
-    let b = Backend::of(Registered::new("e", storage.storage.clone(), Arc::new(MemoryRegistry::default())));
+    let b = Backend::of(Registered::new(
+        "e",
+        host("a"),
+        storage.storage.clone(),
+        Arc::new(MemoryRegistry::default()),
+    ));
     let settings = Settings { comment: Some("text".into()), ..protected() };
     b.create_volume(&vol("v"), &plain("v")).await.unwrap();
     b.patch_volume(&vol("v"), &settings).await.unwrap();

@@ -13,6 +13,8 @@ use filerfs::gate::{Gate, Limits};
 use filerfs::registry::{MemoryRegistry, Registered};
 use filerfs::simulator::{Running, Settings, Simulator};
 
+use crate::given::host;
+
 /// Longer than any rule: what a change should have made the cache forget would be seen.
 const TTL: Duration = Duration::from_secs(600);
 
@@ -97,5 +99,5 @@ fn remembered(storage: Arc<dyn StorageBackend>) -> Cache {
 }
 
 fn kept_by_registry(storage: Arc<dyn StorageBackend>) -> Registered {
-    Registered::new("contract", storage, Arc::new(MemoryRegistry::default()))
+    Registered::new("contract", host("a"), storage, Arc::new(MemoryRegistry::default()))
 }

@@ -52,7 +52,7 @@ pub fn all() -> Vec<OneChange> {
         seen("rename_snapshot", |b| {
             Box::pin(async { b.rename_snapshot(&v("db1"), &s("s1"), &s("new")).await })
         }),
-        seen("create_lock", |b| Box::pin(async { b.create_lock(&v("db1"), &host()).await })),
+        seen("create_lock", |b| Box::pin(async { b.create_lock(&v("db1"), &host().into()).await.map(drop) })),
         seen("remove_lock", |b| Box::pin(async { b.remove_lock(&v("db2"), &host()).await })),
         seen("create_policy", |b| {
             let rules = r(&["10.0.0.1", "10.0.0.1/32", "@new"]);
@@ -75,5 +75,5 @@ pub fn all() -> Vec<OneChange> {
 /// What some of the changes need beside the small content.
 pub async fn prepare(storage: &dyn StorageBackend) {
     storage.create_policy(&p("unused"), &[]).await.unwrap();
-    storage.create_lock(&v("db2"), &host()).await.unwrap();
+    storage.create_lock(&v("db2"), &host().into()).await.unwrap();
 }

@@ -23,7 +23,8 @@ fn p(name: &str) -> PolicyName {
 }
 
 impl<S: Surface> World<S> {
-    /// The storage itself does not know of defaults, and does not care for protection and locks.
+    /// The storage itself does not know of defaults, and does not care for protection; whose name it is
+    /// done in is ours, so that the locks of other hosts forbid it as well.
     pub fn behind(&mut self, change: &Behind) -> Option<()> {
         let storage = self.backend.inner().clone();
         let state = &mut self.state;
@@ -37,11 +38,12 @@ impl<S: Surface> World<S> {
             }
             Behind::RestrictVolume(at) => {
                 let name = pick_volume(state, *at)?;
-                state.volumes.remove(&name);
-                (Ok(1), self.wait(storage.restrict_volume(&v(&name))))
+                let outcome = state.guard(&name).map(|()| state.volumes.remove(&name)).map(|_| 1);
+                (outcome, self.wait(storage.restrict_volume(&v(&name))))
             }
             Behind::RecreateVolume(at) => {
                 let name = pick_volume(state, *at)?;
+                state.guard(&name).ok()?;
                 state.volumes.remove(&name);
                 let outcome = state.add_volume(&name, Settings::new());
                 self.wait(storage.restrict_volume(&v(&name))).unwrap();
@@ -50,7 +52,8 @@ impl<S: Surface> World<S> {
             Behind::Patch(at, key, value) => {
                 let name = pick_volume(state, *at)?;
                 let settings = Settings::from([(*key, (*value).to_owned())]);
-                let outcome = state.acceptable(&name, &settings).map(|()| 1);
+                let outcome =
+                    state.guard(&name).and_then(|()| state.acceptable(&name, &settings)).map(|()| 1);
                 if outcome.is_ok() {
                     state.volumes.get_mut(&name).unwrap().settings.extend(settings);
                 }
@@ -65,7 +68,8 @@ impl<S: Surface> World<S> {
                 }
                 let outcome =
                     if free { Ok(1) } else { Err(crate::state::refused(filerfs::backend::Kind::Locked)) };
-                (outcome, self.wait(storage.create_lock(&v(&name), &HostName::new(host).unwrap())))
+                let new = HostName::new(host).unwrap().into();
+                (outcome, self.wait(storage.create_lock(&v(&name), &new)).map(drop))
             }
             Behind::Unlock(at) => {
                 let name = pick_volume(state, *at)?;
@@ -89,6 +93,7 @@ impl<S: Surface> World<S> {
             }
             Behind::RecreateSnapshot(volume, at) => {
                 let (name, snapshot) = pick_snapshot(state, *volume, *at)?;
+                state.guard(&name).ok()?;
                 state.remove_snapshot(&name, &snapshot).unwrap();
                 let outcome = state.make_snapshot(&name, &snapshot);
                 self.wait(storage.delete_snapshot(&v(&name), &s(&snapshot))).unwrap();

@@ -115,7 +115,7 @@ impl Surface for Direct {
     fn create(&self, dir: &str, name: &str) -> Answer<()> {
         let dir = self.find(dir)?;
         let new = New { is_dir: false, owner: (0, 0), mode: 0o644 };
-        let created = self.tree.create(dir, name.as_bytes(), new, 1);
+        let created = self.tree.create(dir, name.as_bytes(), new, CALLER);
         created.map(drop).map_err(|error| Refused::Kind(error.kind()))
     }
 

@@ -28,6 +28,8 @@ pub enum What {
     Uuid,
     /// JSON: these fields exactly, and others.
     Info(Value),
+    /// Empty, or all about the lock of this host.
+    LockInfo(Option<String>),
     /// Something that is not of the storage.
     Any,
 }
@@ -143,6 +145,7 @@ fn of_volume(tree: &mut Builder, name: &str, volume: &Volume) {
     }
     put("config", keyed(KEYS.iter().map(|key| (*key, &volume.settings[key]))), true);
     put("lock", line(volume.lock.as_deref().unwrap_or_default()), true);
+    put("lock.info", What::LockInfo(volume.lock.clone()), false);
     put("rollback", line(""), true);
     put("size_used", What::Number, false);
     put("percentage_snapshot_reserve_used", What::Number, false);

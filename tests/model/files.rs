@@ -131,6 +131,7 @@ impl State {
         if patch.is_empty() {
             return Ok(0);
         }
+        self.guard(name)?;
         self.acceptable(name, &patch)?;
         self.volumes.get_mut(name).unwrap().settings.extend(patch);
         Ok(1)

@@ -96,9 +96,9 @@ impl OpenFile {
         let outcome = match &self.file {
             _ if !self.alive(state) => Err(self.gone(&text)),
             File::Rules(policy) => self.lines(state, policy, whole),
-            // What the storage alone can know is not known before the close.
+            // What the storage alone can know is not known before the close; who holds the volume is.
             file if whole.is_empty() => match state.clone().write(file, begun) {
-                Err(refusal) if refusal.calls == 0 => Err(refusal),
+                Err(refusal) if refusal.calls == 0 || refusal.kinds == [Kind::Locked] => Err(refusal),
                 _ => Ok(0),
             },
             file => state.write(file, whole),

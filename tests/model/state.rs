@@ -131,6 +131,26 @@ impl State {
         Ok(())
     }
 
+    /// What the lock of another host forbids.
+    pub fn guard(&self, volume: &str) -> Result<(), Refusal> {
+        match &self.volume(volume)?.lock {
+            Some(holder) if holder != HOST => Err(by_storage(Kind::Locked)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a snapshot is that shall be changed. Of a missing one the kernel tells by itself, on a mount.
+    fn guarded_snapshot(&self, volume: &str, name: &str) -> Result<usize, Refusal> {
+        match (self.guard(volume), self.snapshot(volume, name)) {
+            (Ok(()), found) => found.map_err(|_| by_storage(Kind::NotFound)),
+            (Err(mut locked), Err(_)) => {
+                locked.kinds.push(Kind::NotFound);
+                Err(locked)
+            }
+            (Err(locked), Ok(_)) => Err(locked),
+        }
+    }
+
     /// rmdir volumes/V
     pub fn remove_volume(&mut self, name: &str) -> Outcome {
         let volume = self.volume(name)?;
@@ -142,7 +162,7 @@ impl State {
             kinds.push(Kind::Locked);
         }
         if !kinds.is_empty() {
-            return Err(Refusal { kinds, calls: 0 });
+            return Err(Refusal { kinds, calls: 1 });
         }
         self.volumes.remove(name);
         Ok(1)
@@ -167,16 +187,14 @@ impl State {
 
     /// rmdir snapshots/S
     pub fn remove_snapshot(&mut self, volume: &str, name: &str) -> Outcome {
-        self.volume(volume)?;
-        let at = self.snapshot(volume, name).map_err(|_| by_storage(Kind::NotFound))?;
+        let at = self.guarded_snapshot(volume, name)?;
         self.volumes.get_mut(volume).unwrap().snapshots.remove(at);
         Ok(1)
     }
 
     /// mv snapshots/S snapshots/T
     pub fn rename_snapshot(&mut self, volume: &str, name: &str, new: &str) -> Outcome {
-        self.volume(volume)?;
-        let at = self.snapshot(volume, name).map_err(|_| by_storage(Kind::NotFound))?;
+        let at = self.guarded_snapshot(volume, name)?;
         if self.snapshot(volume, new).is_ok() {
             return Err(by_storage(Kind::Exists));
         }
@@ -187,11 +205,11 @@ impl State {
     /// The volume becomes what the snapshot holds: newer snapshots are gone.
     pub fn roll_back(&mut self, volume: &str, name: &str, discard: bool) -> Outcome {
         let at = self.snapshot(volume, name)?;
-        let snapshots = &mut self.volumes.get_mut(volume).unwrap().snapshots;
-        if at + 1 < snapshots.len() && !discard {
+        if at + 1 < self.volume(volume)?.snapshots.len() && !discard {
             return Err(refused(Kind::InUse));
         }
-        snapshots.truncate(at + 1);
+        self.guard(volume)?;
+        self.volumes.get_mut(volume).unwrap().snapshots.truncate(at + 1);
         Ok(1)
     }
 

@@ -129,7 +129,7 @@ impl<S: Surface> World<S> {
         self.wait(async {
             let mut volumes = Vec::new();
             for volume in storage.volumes().await.unwrap().iter().cloned() {
-                let lock = storage.locks(&volume.name).await.unwrap();
+                let lock = storage.locks(&volume.name).await.unwrap().map(|lock| lock.holder().clone());
                 let snapshots = storage.get_snapshots(&volume.name).await.unwrap();
                 volumes.push((volume, lock, snapshots));
             }
@@ -168,6 +168,12 @@ impl<S: Surface> World<S> {
             What::Dir | What::Any => {}
             What::Link(target) => assert_eq!(found.text, *target, "{when}"),
             What::Text(expected) => assert_eq!(found.text, *expected, "{when}"),
+            What::LockInfo(None) => assert_eq!(text, "", "{when}"),
+            What::LockInfo(Some(holder)) => {
+                let (first, rest) = text.split_once('\n').unwrap();
+                assert_eq!(first, format!("holder {holder}"), "{when}");
+                assert!(rest.contains("\nscope host\n"), "{when}: {text}");
+            }
             What::Number => assert!(text.parse::<u64>().is_ok(), "{when}: {text:?}"),
             What::Time => {
                 assert!(humantime::parse_rfc3339(text).is_ok() && text.len() == 20, "{when}: {text:?}")

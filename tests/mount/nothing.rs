@@ -105,8 +105,8 @@ fn look_at_the_lock(mount: &Mount, over: &AtomicBool) -> u64 {
     let volume = VolumeName::new("db1").unwrap();
     let mut looks = 0;
     while !over.load(Ordering::Acquire) {
-        let holder = now(mount.backend.inner().locks(&volume)).unwrap();
-        assert_eq!(holder.map(|host| host.to_string()).as_deref(), Some("admin1"));
+        let lock = now(mount.backend.inner().locks(&volume)).unwrap();
+        assert_eq!(lock.map(|lock| lock.holder().to_string()).as_deref(), Some("admin1"));
         looks += 1;
         std::thread::sleep(Duration::from_millis(1));
     }

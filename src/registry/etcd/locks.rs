@@ -10,7 +10,7 @@ use super::doubts::Doubt;
 use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
 use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent};
-use crate::registry::record::LockRecord;
+use crate::registry::record::{self, LockRecord};
 use crate::registry::{Subject, held_by};
 
 /// A lock as it stands in the cluster.
@@ -27,7 +27,7 @@ pub struct Held {
 impl Held {
     pub fn read(entry: Option<Entry>) -> Result<Option<Held>> {
         let read = |entry: Entry| {
-            let record = LockRecord::read(&entry.value, &String::from_utf8_lossy(&entry.key))?;
+            let record: LockRecord = record::read(&entry.value, &String::from_utf8_lossy(&entry.key))?;
             let Entry { create_revision: token, mod_revision: revision, lease, .. } = entry;
             Ok(Held { record, token, revision, lease })
         };
@@ -145,7 +145,8 @@ impl Store {
         let Attempt { of, key, record, lease, over } = attempt;
         let id = Uuid::new_v4().to_string();
         let compare = [wire::changed_at(key, *over), wire::changed_at(&self.cancelled(&id), 0)];
-        let message = wire::txn(&compare, &[wire::put(key, &record.text()?, *lease)], &[wire::get(key)]);
+        let message =
+            wire::txn(&compare, &[wire::put(key, &record::text(record)?, *lease)], &[wire::get(key)]);
         let doubt = Doubt { of: (*of).clone(), attempt: id, request: request.to_owned(), made: *over == 0 };
         let doubt = self.in_doubt(doubt);
         let error = match self.client.once::<Txn>(until, "kv/txn", &message).await {

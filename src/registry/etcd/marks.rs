@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::wire::{self, Done, Entry, Range};
 use super::{Store, Swapped};
 use crate::backend::{Error, Identity, Kind, Result};
-use crate::registry::record::{marks_text, read_marks};
+use crate::registry::record::{self, MarksRecord};
 use crate::registry::{Marks, MarksChange, Subject};
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
             let (changed, asked) = (marks.with(change), Instant::now());
             let then = match changed == Marks::default() {
                 true => wire::delete(&key),
-                false => wire::put(&key, &marks_text(&changed)?, 0),
+                false => wire::put(&key, &record::text(&MarksRecord::from(changed.clone()))?, 0),
             };
             match self.swap(&key, revision, then, until).await? {
                 Swapped::Done(at) => {
@@ -60,7 +60,10 @@ impl Store {
 /// The marks that stand there, and since which revision.
 fn read(entry: Option<&Entry>) -> Result<(Marks, u64)> {
     let Some(entry) = entry else { return Ok((Marks::default(), 0)) };
-    Ok((read_marks(&entry.value, &String::from_utf8_lossy(&entry.key))?, entry.mod_revision))
+    Ok((
+        record::read::<MarksRecord>(&entry.value, &String::from_utf8_lossy(&entry.key))?.into(),
+        entry.mod_revision,
+    ))
 }
 
 fn identity(entry: &Entry, prefix: &str) -> Result<Identity> {
