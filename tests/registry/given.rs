@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use filerfs::backend::{HostName, Identity, Kind, Lock, NewLock, Result};
-use filerfs::registry::{Cluster, EtcdRegistry, MemoryRegistry, Registry, Subject};
+use filerfs::registry::{Cluster, EtcdRegistry, FileRegistry, MemoryRegistry, Registry, Subject};
 use filerfs::tls::Trust;
 
 pub use crate::etcd::Etcd;
@@ -19,6 +19,12 @@ pub const LONG: Duration = Duration::from_secs(10);
 pub fn memory() -> Two {
     let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::default());
     [registry.clone(), registry]
+}
+
+/// In a directory of the build: a registry does not keep it alive.
+pub fn file() -> Two {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep().join("registry");
+    [(); 2].map(|()| Arc::new(FileRegistry::open(&dir).unwrap()) as _)
 }
 
 /// In one node for all tests, each with keys of its own.

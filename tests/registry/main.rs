@@ -61,5 +61,6 @@ macro_rules! all_rules {
 
 registries! {
     on_memory: crate::given::memory();
+    on_file: crate::given::file();
     on_etcd: crate::given::shared_etcd();
 }
