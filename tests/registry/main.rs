@@ -12,6 +12,7 @@ mod lost;
 mod marks;
 mod proxy;
 mod rules;
+mod shown;
 #[cfg(feature = "simulator")]
 mod tls;
 
