@@ -12,7 +12,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("src/backends/ontap/", &["backend", "tls"]),
     ("src/gate/", &["backend"]),
     ("src/cache/", &["backend"]),
-    ("src/registry/", &["backend", "tls"]),
+    ("src/registry/", &["backend", "registry", "tls"]),
     ("src/tree/", &["backend", "tree"]),
     ("src/mount/", &["tree"]),
     ("src/simulator/", &["backend", "backends", "simulator"]),

@@ -23,6 +23,8 @@ pub struct Registered {
     own: Capabilities,
     /// Which volumes there are by name, and since when that is known: a change of a volume makes it no other one.
     identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
+    /// Marks as they were seen last, of the volumes that were: reading goes on while the registry cannot be asked.
+    last: Mutex<HashMap<Identity, Marks>>,
 }
 
 /// So many volumes are changed at a time, at most.
@@ -30,6 +32,10 @@ const KEPT: usize = 64;
 
 /// A volume that somebody else has put in the place of another is noticed after so long.
 const FRESH: Duration = Duration::from_secs(2);
+
+fn cannot_be_asked(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unreachable | Kind::TimedOut)
+}
 
 impl Registered {
     /// The back-end of this endpoint, with this registry. Changes are made in the name of this host.
@@ -39,8 +45,8 @@ impl Registered {
         backend: Arc<dyn StorageBackend>,
         registry: Arc<dyn Registry>,
     ) -> Registered {
-        let (own, identities) = (backend.capabilities(), Mutex::default());
-        Registered { endpoint: endpoint.into(), host, backend, registry, own, identities }
+        let (own, identities, last) = (backend.capabilities(), Mutex::default(), Mutex::default());
+        Registered { endpoint: endpoint.into(), host, backend, registry, own, identities, last }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -77,17 +83,14 @@ impl Registered {
         !self.own.protect || !self.own.comments
     }
 
-    /// The record with what the registry keeps for it.
+    /// The record with what the registry keeps for it; what is not known is not there.
     fn marked(&self, mut volume: Arc<Volume>, marks: Option<&Marks>) -> Arc<Volume> {
-        let marks = marks.filter(|marks| **marks != Marks::default());
-        if let Some(marks) = marks
-            && !self.own.protect
-        {
-            Arc::make_mut(&mut volume).settings.protect = Some(marks.protect);
+        let settings = &mut Arc::make_mut(&mut volume).settings;
+        if !self.own.protect {
+            settings.protect = marks.map(|marks| marks.protect);
         }
         if !self.own.comments {
-            let comment = marks.map(|marks| marks.comment.clone()).unwrap_or_default();
-            Arc::make_mut(&mut volume).settings.comment = Some(comment);
+            settings.comment = marks.map(|marks| marks.comment.clone());
         }
         volume
     }
@@ -109,7 +112,11 @@ impl Registered {
             return Ok(());
         }
         let change = MarksChange { protect: ours.protect, comment: ours.comment };
-        self.registry.change_marks(&self.subject(volume), &change).await
+        self.registry.change_marks(&self.subject(volume), &change).await?;
+        if let Some(marks) = self.last.lock().get_mut(&volume) {
+            *marks = std::mem::take(marks).with(&change);
+        }
+        Ok(())
     }
 
     /// A change that no other host's lock forbids: asked before it is sent, and again after. The storage knows
@@ -151,8 +158,15 @@ impl Registered {
         if !self.keeps_marks() {
             return Ok(volume);
         }
-        let marks = self.registry.marks(&self.subject(volume.identity)).await?;
-        Ok(self.marked(volume, Some(&marks)))
+        let marks = match self.registry.marks(&self.subject(volume.identity)).await {
+            Ok(marks) => {
+                self.last.lock().insert(volume.identity, marks.clone());
+                Some(marks)
+            }
+            Err(error) if cannot_be_asked(&error) => self.last.lock().get(&volume.identity).cloned(),
+            Err(error) => return Err(error),
+        };
+        Ok(self.marked(volume, marks.as_ref()))
     }
 }
 
@@ -189,11 +203,19 @@ impl StorageBackend for Registered {
 
     async fn volumes(&self) -> Result<Volumes> {
         let volumes = self.backend.volumes().await?;
-        let marks = self.registry.all_marks(&self.endpoint).await?;
-        if self.own.comments && marks.is_empty() {
+        if !self.keeps_marks() {
             return Ok(volumes);
         }
-        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), marks.get(&volume.identity));
+        match self.registry.all_marks(&self.endpoint).await {
+            Ok(mut marks) => {
+                let mut of = |volume: &Arc<Volume>| marks.remove(&volume.identity).unwrap_or_default();
+                *self.last.lock() = volumes.iter().map(|volume| (volume.identity, of(volume))).collect();
+            }
+            Err(error) if cannot_be_asked(&error) => {}
+            Err(error) => return Err(error),
+        }
+        let last = self.last.lock();
+        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), last.get(&volume.identity));
         Ok(Arc::new(volumes.iter().map(marked).collect()))
     }
 

@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![deny(dead_code)]
 
+#[path = "../common/etcd.rs"]
+mod etcd;
+
 mod clones;
 mod given;
 mod load;
@@ -175,6 +178,7 @@ macro_rules! all_rules {
 contract! {
     on_memory: crate::stacks::memory();
     on_registered_memory: crate::stacks::registered();
+    on_memory_registered_in_etcd: crate::stacks::registered_in_etcd();
     on_cached_memory: crate::stacks::cached();
     on_zapi: crate::stacks::zapi();
     on_cached_zapi: crate::stacks::zapi_cached();

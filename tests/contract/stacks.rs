@@ -1,7 +1,8 @@
 //! The back-ends that the rules are checked on, each fresh and empty, put together as the mount does.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use filerfs::backend::StorageBackend;
@@ -10,9 +11,10 @@ use filerfs::backends::ontap::zapi::Zapi;
 use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
-use filerfs::registry::{MemoryRegistry, Registered};
+use filerfs::registry::{Cluster, EtcdRegistry, MemoryRegistry, Registered};
 use filerfs::simulator::{Running, Settings, Simulator};
 
+use crate::etcd::Etcd;
 use crate::given::host;
 
 /// Longer than any rule: what a change should have made the cache forget would be seen.
@@ -96,6 +98,21 @@ fn gated(storage: Arc<dyn StorageBackend>) -> Gate {
 
 fn remembered(storage: Arc<dyn StorageBackend>) -> Cache {
     Cache::new(storage, TTL)
+}
+
+/// With a registry in one etcd for all rules, each with keys of its own.
+pub fn registered_in_etcd() -> Backend {
+    static ETCD: LazyLock<Etcd> = LazyLock::new(|| Etcd::start(1));
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let registry = EtcdRegistry::new(&Cluster {
+        endpoints: ETCD.endpoints(),
+        prefix: format!("/contract{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        trust: Trust::System,
+        identity: None,
+        timeout: Duration::from_secs(60),
+        fresh: Duration::ZERO,
+    });
+    memory().behind(|storage| Registered::new("contract", host("a"), storage, Arc::new(registry.unwrap())))
 }
 
 fn kept_by_registry(storage: Arc<dyn StorageBackend>) -> Registered {

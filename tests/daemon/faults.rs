@@ -1,6 +1,7 @@
 //! A wrong configuration is refused before anything is mounted: file, line, key, and what would be accepted.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::process::{filerfs, is_mounted, output};
 
@@ -37,6 +38,10 @@ fn faults() -> Vec<(String, String)> {
     let lock = |rule: &str| format!("{ENDPOINT}[[access]]\npath = \"d/volumes/*/lock\"\n{rule}\n");
     let no_endpoint = |name: &str| format!("2: name: {name:?} is not the name of an endpoint; accepted: letters, digits and . _ -, a letter or digit first");
     let nowhere = |line: usize, glob: &str| format!("{line}: path: {glob:?} matches nothing in the tree; see filerfs describe; accepted: paths such as ENDPOINT/volumes/*/lock");
+    let registry = |url: &str, more: &str| format!("[registry]\nkind = \"etcd\"\nendpoints = [\"{url}\"]\n{more}\n");
+    let (etcd, etcds) = (|more: &str| registry("http://e:2379", more), |more: &str| registry("https://e:2379", more));
+    let no_node = |url: &str| registry(url, "");
+    let node = |url: &str| format!("3: endpoints: {url:?} is not the address of a node; accepted: http(s)://HOST:PORT");
     let text = str::to_owned;
     vec![
         // Not TOML.
@@ -51,7 +56,7 @@ fn faults() -> Vec<(String, String)> {
         (text("[mount]\n  hots = \"a\"\n"), text("2: hots: unknown field `hots`, expected one of `host`, `options`, `cache_ttl`, `protect_new`")),
         (endpoint("size = 3"), text("4: size: unknown field `size`, expected one of `name`, `kind`, `defaults`, `load`, `generate`, `protocol`, `host`, `port`, `svm`, `user`, `password_file`, `password_env`, `password_credential`, `ca_file`, `certificate_sha256`, `insecure`, `read_timeout`, `change_timeout`, `max_calls`")),
         (endpoint("generate = { volumes = 1, snapshot = 2 }"), text("4: snapshot: unknown field `snapshot`, expected `volumes` or `snapshots`")),
-        (text("[registry]\npath = \"/x\"\n"), text("2: path: unknown field `path`, expected `kind`")),
+        (text("[registry]\npath = \"/x\"\n"), text("2: path: a registry of this kind does not take path; docs/operating.md says who does")),
         (access("path = \"d\"\nmodes = \"0640\""), text("6: modes: unknown field `modes`, expected one of `path`, `owner`, `group`, `mode`")),
         // Wrong types.
         (text("mount = 3\n"), text("1: mount: invalid type: integer `3`, expected a table")),
@@ -106,7 +111,32 @@ fn faults() -> Vec<(String, String)> {
         (endpoint("defaults = { junction_path = \"db\" }"), text("4: junction_path: \"db\" is not a junction path: it does not begin with /; accepted: an absolute path such as /db1, or nothing to unmount the volume")),
         (endpoint("defaults = { policy = \"-x\" }"), text("4: policy: a policy name cannot begin with -; a policy name is 1 to 255 bytes of printable characters, and does not begin with -")),
         // [registry]
-        (text("[registry]\nkind = \"redis\"\n"), text("2: kind: unknown variant `redis`, expected `memory`")),
+        (text("[registry]\nkind = \"redis\"\n"), text("2: kind: unknown variant `redis`, expected one of `memory`, `file`, `etcd`")),
+        (text("[registry]\nurl = \"x\"\n"), text("2: url: unknown field `url`, expected one of `kind`, `path`, `endpoints`, `prefix`, `ca_file`, `cert_file`, `key_file`, `timeout`")),
+        (text("[registry]\nkind = \"memory\"\ntimeout = \"1s\"\n"), text("3: timeout: a registry of this kind does not take timeout; docs/operating.md says who does")),
+        (text("[registry]\nkind = \"file\"\n"), text("2: kind: a registry of kind file needs path, a directory of its own")),
+        (text("[registry]\nkind = \"etcd\"\n"), text("2: kind: a registry of kind etcd needs endpoints")),
+        (etcd("path = \"/x\""), text("4: path: a registry of this kind does not take path; docs/operating.md says who does")),
+        (text("[registry]\nkind = \"etcd\"\nendpoints = []\n"), text("3: endpoints: there is none; accepted: http(s)://HOST:PORT, each")),
+        (text("[registry]\nkind = \"etcd\"\nendpoints = \"http://e:2379\"\n"), text("3: endpoints: invalid type: string \"http://e:2379\", expected a list")),
+        (no_node("e:2379"), node("e:2379")),
+        (no_node("http://e"), node("http://e")),
+        (no_node("http://e:x"), node("http://e:x")),
+        (no_node("ftp://e:1"), node("ftp://e:1")),
+        (no_node("http://:1"), node("http://:1")),
+        (no_node("http://u@e:1"), node("http://u@e:1")),
+        (no_node("http://e:1/v3"), node("http://e:1/v3")),
+        (etcd("ca_file = \"broken.json\""), text("3: endpoints: \"http://e:2379\" is not encrypted, but there are certificates; accepted: https://HOST:PORT")),
+        (etcds("cert_file = \"broken.json\""), text("4: cert_file: cert_file needs key_file")),
+        (etcds("key_file = \"broken.json\""), text("4: key_file: key_file needs cert_file")),
+        (etcds("cert_file = \"broken.json\"\nkey_file = \"broken.json\""), text("5: key_file: DIR/broken.json has mode 0644; accepted: 0400 or 0600, so that nobody else can read it")),
+        (etcds("cert_file = \"broken.json\"\nkey_file = \"secret\""), text("4: cert_file: there is no certificate in the file; accepted: PEM")),
+        (etcds("ca_file = \"missing.pem\""), text("4: ca_file: DIR/missing.pem: No such file or directory (os error 2)")),
+        (etcds("ca_file = \"broken.json\""), text("4: ca_file: there is no certificate in the file; accepted: PEM")),
+        (etcd("prefix = \"x\""), text("4: prefix: \"x\" is not a prefix of keys; accepted: /NAME of printable ASCII")),
+        (etcd("prefix = \"/\""), text("4: prefix: \"/\" is not a prefix of keys; accepted: /NAME of printable ASCII")),
+        (etcd("timeout = \"0s\""), text("4: timeout: no node can answer so soon; accepted: 100ms and more")),
+        (etcd("timeout = 5"), text("4: timeout: invalid type: integer `5`, expected a string")),
         // [[access]]
         (access("mode = \"0640\""), text("4: [[access]]: missing field `path`")),
         (access("path = \"d/volumes/[/lock\""), text("5: path: \"d/volumes/[/lock\" is not a glob: Pattern syntax error near position 10: invalid range pattern")),
@@ -129,6 +159,9 @@ fn every_fault_of_a_configuration_is_one_sentence_with_file_line_and_key() {
     for (name, text) in FILES {
         fs::write(dir.path().join(name), text).unwrap();
     }
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "no key").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let file = dir.path().join("filerfs.toml");
     let mut wrong = Vec::new();
     for (config, said) in faults() {
@@ -188,7 +221,9 @@ fn a_mount_with_a_wrong_configuration_says_the_same_and_mounts_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (file, mount_point) = (dir.path().join("filerfs.toml"), dir.path().join("mnt"));
     fs::create_dir(&mount_point).unwrap();
-    for (config, said) in faults().into_iter().filter(|(config, _)| !config.contains("load")) {
+    for (config, said) in
+        faults().into_iter().filter(|(config, _)| !config.contains("load") && !config.contains("_file"))
+    {
         fs::write(&file, &config).unwrap();
         let found = output(filerfs().arg("mount").arg("-c").arg(&file).arg(&mount_point));
         assert_eq!(found, (1, String::new(), format!("filerfs: {}:{said}\n", file.display())), "{config}");

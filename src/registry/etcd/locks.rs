@@ -71,7 +71,7 @@ impl Store {
 
     pub async fn release(self: &Arc<Self>, of: &Subject, host: &HostName) -> Result<()> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
-        let mut seen = self.ours.lock().remove(of).filter(|held| held.record.holder() == host);
+        let mut seen = self.remembered(of, host);
         loop {
             let revision = seen.as_ref().map_or(0, |held| held.revision);
             match self.swap(&key, revision, wire::delete(&key), until).await? {
@@ -90,7 +90,7 @@ impl Store {
     pub async fn take(self: &Arc<Self>, of: &Subject, new: &NewLock) -> Result<Lock> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
         self.settle_before(of, &new.request, until).await?;
-        let mut seen = self.ours.lock().remove(of);
+        let mut seen = self.remembered(of, &new.host);
         let mut granted = None;
         loop {
             let (record, kept) = match &seen {
@@ -130,6 +130,11 @@ impl Store {
         }
     }
 
+    /// What this host holds, as it was when it took it.
+    fn remembered(&self, of: &Subject, host: &HostName) -> Option<Held> {
+        self.ours.lock().remove(of).filter(|held| held.record.holder() == host)
+    }
+
     /// One try to write a lock. If no answer comes it is cancelled, and then it is certain whether it was made.
     async fn attempt(
         self: &Arc<Self>,
@@ -141,7 +146,7 @@ impl Store {
         let id = Uuid::new_v4().to_string();
         let compare = [wire::changed_at(key, *over), wire::changed_at(&self.cancelled(&id), 0)];
         let message =
-            wire::txn(&compare, &[wire::put(key, &record::text(&record)?, *lease)], &[wire::get(key)]);
+            wire::txn(&compare, &[wire::put(key, &record::text(record)?, *lease)], &[wire::get(key)]);
         let doubt = Doubt { of: (*of).clone(), attempt: id, request: request.to_owned(), made: *over == 0 };
         let doubt = self.in_doubt(doubt);
         let error = match self.client.once::<Txn>(until, "kv/txn", &message).await {

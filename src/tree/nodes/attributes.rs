@@ -103,7 +103,7 @@ pub static ATTRIBUTES: [Attribute; 10] = [
     attribute!(
         protect,
         "protect",
-        Some("0"),
+        None,
         |on| show_boolean(*on),
         values::boolean,
         "whether `rmdir` of the volume is refused, 0 or 1"

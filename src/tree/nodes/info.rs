@@ -57,7 +57,7 @@ fn of_volume(volume: &Volume, holder: Option<&HostName>) -> Map<String, Value> {
     put("autosize_enabled", settings.autosize_enabled.map(Value::from));
     put("max_autosize", settings.max_autosize.map(Value::from));
     put("comment", settings.comment.as_deref().map(or_null));
-    put("protect", Some(json!(settings.protect.unwrap_or(false))));
+    put("protect", settings.protect.map(Value::from));
     put("lock", Some(json!(holder)));
     object.extend(volume.extra.clone());
     object

@@ -158,6 +158,10 @@ impl Members for Volumes {
             let error = Error::new(Kind::NotPermitted, format!("volume {} is protected", volume.name));
             return Err(error.hint(format!("to allow it: echo 0 > volumes/{name}/protect")));
         }
+        if volume.settings.protect.is_none() && backend.capabilities().protect {
+            let message = format!("it is not known whether volume {} is protected", volume.name);
+            return Err(Error::new(Kind::Unreachable, message).hint("its registry cannot be asked"));
+        }
         backend.restrict_volume(&volume.name).await
     }
 
