@@ -1,5 +1,6 @@
 //! From a configuration to a tree of ready endpoints, in one place.
 
+mod journal;
 mod ontap;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use toml::Spanned;
 use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
 use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind, with_hint};
+use crate::journal::{Journal, Journalled};
 use crate::registry::{MemoryRegistry, Registered, Registry};
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::claims::Claims;
@@ -22,14 +24,26 @@ use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
 use crate::tree::{Tree, table};
 
+pub use journal::journal;
+
 /// The endpoint that there is if none is configured.
 const ALONE: &str = "dummy";
 
-/// The tree of a configuration. `options` are those of the command line, on top.
+/// The tree of a configuration, without a journal. `options` are those of the command line, on top.
 pub fn compose(
     config: &Config,
     options: &[MountOption],
     log_level: Box<dyn LogLevel>,
+) -> Result<Tree, ConfigError> {
+    compose_with(config, options, log_level, None)
+}
+
+/// The tree of a configuration, with this journal.
+pub fn compose_with(
+    config: &Config,
+    options: &[MountOption],
+    log_level: Box<dyn LogLevel>,
+    journal: Option<&Arc<Journal>>,
 ) -> Result<Tree, ConfigError> {
     let parts = (storages(config), registry(config), host(config), access(config));
     let (storages, registry, host, access) = match parts {
@@ -40,7 +54,11 @@ pub fn compose(
         }
     };
     let endpoint = |Storage { name, backend, defaults }: Storage| {
-        let backend = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
+        let registered = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
+        let backend: Arc<dyn StorageBackend> = match journal {
+            Some(journal) => Arc::new(Journalled::new(&name, host.clone(), registered, journal.clone())),
+            None => registered,
+        };
         Arc::new(Endpoint::new(&name, backend, defaults))
     };
     let endpoints = storages.into_iter().map(endpoint).collect();
