@@ -15,7 +15,12 @@ fn protected() -> Settings {
 #[tokio::test]
 async fn a_volume_replaced_elsewhere_is_neither_locked_nor_protected() {
     let storage = memory();
-    let b = Backend::of(Registered::new("e", host("a"), storage.storage.clone(), Arc::new(MemoryRegistry::default())));
+    let b = Backend::of(Registered::new(
+        "e",
+        host("a"),
+        storage.storage.clone(),
+        Arc::new(MemoryRegistry::default()),
+    ));
     volume(&b, "v").await;
     b.create_lock(&vol("v"), &host("a").into()).await.unwrap();
     b.patch_volume(&vol("v"), &protected()).await.unwrap();
@@ -65,7 +70,12 @@ async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
 #[tokio::test]
 async fn only_what_the_storage_lacks_is_kept_in_the_registry() {
     let storage = memory();
-    let b = Backend::of(Registered::new("e", host("a"), storage.storage.clone(), Arc::new(MemoryRegistry::default())));
+    let b = Backend::of(Registered::new(
+        "e",
+        host("a"),
+        storage.storage.clone(),
+        Arc::new(MemoryRegistry::default()),
+    ));
     let settings = Settings { comment: Some("text".into()), ..protected() };
     b.create_volume(&vol("v"), &plain("v")).await.unwrap();
     b.patch_volume(&vol("v"), &settings).await.unwrap();

@@ -52,7 +52,8 @@ impl<S: Surface> World<S> {
             Behind::Patch(at, key, value) => {
                 let name = pick_volume(state, *at)?;
                 let settings = Settings::from([(*key, (*value).to_owned())]);
-                let outcome = state.guard(&name).and_then(|()| state.acceptable(&name, &settings)).map(|()| 1);
+                let outcome =
+                    state.guard(&name).and_then(|()| state.acceptable(&name, &settings)).map(|()| 1);
                 if outcome.is_ok() {
                     state.volumes.get_mut(&name).unwrap().settings.extend(settings);
                 }
