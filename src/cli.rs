@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::compose::{compose, compose_with, journal};
+use crate::compose::{compose, compose_journalled};
 use crate::config::{Config, ConfigError, MountOption, with_hint};
 use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
@@ -148,8 +148,7 @@ fn mount(
 ) -> Result<(), Failure> {
     let config = read(config)?;
     let log_level = logging::start(format, level);
-    let journal = journal(&config, mount_point)?;
-    let tree = compose_with(&config, options, Box::new(log_level), journal.as_ref())?;
+    let (tree, journal) = compose_journalled(&config, options, Box::new(log_level), mount_point)?;
     let read_only = options.contains(&MountOption::Ro) || config.mount.options.contains(&MountOption::Ro);
     let runtime = runtime()?;
     let mut mounted = Mounted::new(tree.into(), mount_point, read_only, runtime.handle())?;

@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError, EndpointKind};
 use crate::journal::{Journal, ROTATE_AT};
 
 /// Opens the journal of this mount point, if the configuration has one.
-pub fn journal(config: &Config, mount_point: &Path) -> Result<Option<Arc<Journal>>, ConfigError> {
+pub fn open(config: &Config, mount_point: &Path) -> Result<Option<Arc<Journal>>, ConfigError> {
     let asked = &config.journal;
     let outlives = config.endpoints.iter().any(|endpoint| endpoint.kind != EndpointKind::Memory);
     if !asked.enabled || (asked.path.is_none() && !outlives) {

@@ -3,6 +3,7 @@
 mod journal;
 mod ontap;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -24,8 +25,6 @@ use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
 use crate::tree::{Tree, table};
 
-pub use journal::journal;
-
 /// The endpoint that there is if none is configured.
 const ALONE: &str = "dummy";
 
@@ -35,16 +34,26 @@ pub fn compose(
     options: &[MountOption],
     log_level: Box<dyn LogLevel>,
 ) -> Result<Tree, ConfigError> {
-    compose_with(config, options, log_level, None)
+    Ok(composed(config, options, log_level, || Ok(None))?.0)
 }
 
-/// The tree of a configuration, with this journal.
-pub fn compose_with(
+/// The tree of a configuration for this mount point, and its journal, which has to be settled.
+pub fn compose_journalled(
     config: &Config,
     options: &[MountOption],
     log_level: Box<dyn LogLevel>,
-    journal: Option<&Arc<Journal>>,
-) -> Result<Tree, ConfigError> {
+    mount_point: &Path,
+) -> Result<(Tree, Option<Arc<Journal>>), ConfigError> {
+    composed(config, options, log_level, || journal::open(config, mount_point))
+}
+
+/// The journal is opened last: no fault leaves one behind.
+fn composed(
+    config: &Config,
+    options: &[MountOption],
+    log_level: Box<dyn LogLevel>,
+    journal: impl FnOnce() -> Result<Option<Arc<Journal>>, ConfigError>,
+) -> Result<(Tree, Option<Arc<Journal>>), ConfigError> {
     let parts = (storages(config), registry(config), host(config), access(config));
     let (storages, registry, host, access) = match parts {
         (Ok(storages), Ok(registry), Ok(host), Ok(access)) => (storages, registry, host, access),
@@ -53,9 +62,10 @@ pub fn compose_with(
             return Err(ConfigError::Several(faults.into_iter().flatten().collect()));
         }
     };
+    let journal = journal()?;
     let endpoint = |Storage { name, backend, defaults }: Storage| {
         let registered = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
-        let backend: Arc<dyn StorageBackend> = match journal {
+        let backend: Arc<dyn StorageBackend> = match &journal {
             Some(journal) => Arc::new(Journalled::new(&name, host.clone(), registered, journal.clone())),
             None => registered,
         };
@@ -74,15 +84,9 @@ pub fn compose_with(
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
-    Ok(Tree::new(Arc::new(Shared {
-        options,
-        endpoints,
-        access,
-        claims: Claims::default(),
-        outcomes,
-        started,
-        log_level,
-    })))
+    let shared =
+        Shared { options, endpoints, access, claims: Claims::default(), outcomes, started, log_level };
+    Ok((Tree::new(Arc::new(shared)), journal))
 }
 
 /// The name locks are taken under.

@@ -21,7 +21,7 @@ pub enum OpenError {
     #[error("the journal {} cannot be opened: {}", .0.display(), .1)]
     System(PathBuf, io::Error),
     /// Another daemon writes it.
-    #[error("another filerfs writes the journal {}; each mount needs one of its own: path in [journal]", .0.display())]
+    #[error("another filerfs writes the journal {}; unmount it first, or give this mount one of its own: path in [journal]", .0.display())]
     Busy(PathBuf),
     /// Others could write it or put another in its place.
     #[error("{} {}; accepted: what belongs to us or root, and nobody else can write", .0.display(), .1)]

@@ -140,7 +140,9 @@ impl Answers {
                     return;
                 }
             };
-            match answers.came_of(op, caller, begun, outcome.map(|done| ((), done))) {
+            let answer = answers.came_of(op, caller, begun, outcome.map(|done| ((), done)));
+            crash::point("before-reply", "lock");
+            match answer {
                 Ok(()) => reply.answer(()),
                 Err(errno) => reply.refuse(errno),
             }

@@ -114,7 +114,7 @@ fn a_journal_has_one_writer() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     let first = Journal::open(&path, ROTATE_AT).unwrap();
-    let said = "another filerfs writes the journal FILE; each mount needs one of its own: path in [journal]";
+    let said = "another filerfs writes the journal FILE; unmount it first, or give this mount one of its own: path in [journal]";
     assert_eq!(refused(&path), said);
     drop(first);
     drop(Journal::open(&path, ROTATE_AT).unwrap());
