@@ -1,12 +1,14 @@
 //! Many changes share a sync, and a large journal goes on in a new file.
 
+use std::fs;
 use std::sync::Arc;
 
 use filerfs::backend::{Settings, StorageBackend};
 use tokio::sync::Semaphore;
 
 use crate::common::counting::Fault;
-use crate::{Kept, lines, open, outcomes, s, v};
+use crate::process::{Daemon, until};
+use crate::{Kept, intents, lines, open, outcomes, s, v};
 
 #[tokio::test]
 async fn changes_at_the_same_time_are_synced_together() {
@@ -51,4 +53,26 @@ async fn a_large_journal_goes_on_in_a_new_file_with_what_is_open() {
     assert_eq!(open(&kept.path()), Vec::<serde_json::Value>::new());
     // The lock of the file goes with it.
     assert!(filerfs::journal::Journal::open(&kept.path(), 8192).is_err());
+}
+
+#[test]
+fn a_crash_while_a_new_file_is_begun_loses_nothing() {
+    const CONFIG: &str = "[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\ngenerate = { volumes = 1, snapshots = 0 }\n\
+                          [journal]\npath = \"journal\"\n";
+    for point in ["before-rename", "after-rename"] {
+        let mut daemon = Daemon::spawn(CONFIG, |command| command.env("FILERFS_CRASH", point), &[]).ready();
+        let volume = fs::read_dir(daemon.path("dummy/volumes")).unwrap().next().unwrap().unwrap().path();
+        // Twice as long in JSON.
+        let filling = "\"".repeat(4000);
+        let write = |n: &usize| fs::write(volume.join("comment"), format!("{n}{filling}\n")).is_ok();
+        let acknowledged = (0..10_000).take_while(write).count();
+        assert_eq!(daemon.wait(), -9, "{point}");
+        let journal = daemon.root().with_file_name("journal");
+        let again = daemon.another().ready();
+        until("settling", || open(&journal).is_empty());
+        drop(again);
+        let old = intents(&journal.with_file_name("journal.1"));
+        let ended = old.iter().filter(|(_, result)| result.as_deref() == Some("ok")).count();
+        assert_eq!(ended, acknowledged, "{point}");
+    }
 }
