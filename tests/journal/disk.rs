@@ -13,14 +13,15 @@ use crate::common::{SMALL, counting};
 use crate::process::Daemon;
 use crate::{Kept, intents, lines, open, outcomes, s, v};
 
-/// A disk of its own, of a quarter of a megabyte.
-struct Disk(TempDir);
+/// A disk of its own, in memory.
+pub struct Disk(pub TempDir);
 
 impl Disk {
-    fn new() -> Disk {
+    /// Of this size, as `256k`.
+    pub fn of(size: &str) -> Disk {
         let dir = tempfile::tempdir().unwrap();
-        let options = Some("size=256k,mode=0700");
-        mount(Some("tmpfs"), dir.path(), Some("tmpfs"), MsFlags::empty(), options).unwrap();
+        let options = Some(format!("size={size},mode=0700"));
+        mount(Some("tmpfs"), dir.path(), Some("tmpfs"), MsFlags::empty(), options.as_deref()).unwrap();
         Disk(dir)
     }
 
@@ -47,7 +48,7 @@ impl Drop for Disk {
 
 #[test]
 fn a_full_disk_refuses_changes_and_reads_go_on() {
-    let disk = Disk::new();
+    let disk = Disk::of("256k");
     let journal = disk.0.path().join("journal");
     let config = format!(
         "[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\ngenerate = {{ volumes = 1, snapshots = 1 }}\n\
@@ -78,7 +79,7 @@ fn a_full_disk_refuses_changes_and_reads_go_on() {
 
 #[tokio::test]
 async fn what_was_begun_can_be_ended_on_a_full_disk() {
-    let disk = Disk::new();
+    let disk = Disk::of("256k");
     let dir = tempfile::tempdir_in(disk.0.path()).unwrap();
     let kept = Kept::at(dir, counting(SMALL), 1 << 30);
     let mut filled = 0;

@@ -7,6 +7,7 @@ use filerfs::backend::{Settings, StorageBackend};
 use tokio::sync::Semaphore;
 
 use crate::common::counting::Fault;
+use crate::disk::Disk;
 use crate::process::{Daemon, until};
 use crate::{Kept, intents, lines, open, outcomes, s, v};
 
@@ -57,17 +58,21 @@ async fn a_large_journal_goes_on_in_a_new_file_with_what_is_open() {
 
 #[test]
 fn a_crash_while_a_new_file_is_begun_loses_nothing() {
-    const CONFIG: &str = "[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\ngenerate = { volumes = 1, snapshots = 0 }\n\
-                          [journal]\npath = \"journal\"\n";
     for point in ["before-rename", "after-rename"] {
-        let mut daemon = Daemon::spawn(CONFIG, |command| command.env("FILERFS_CRASH", point), &[]).ready();
+        // It syncs fast.
+        let disk = Disk::of("64m");
+        let journal = disk.0.path().join("journal");
+        let config = format!(
+            "[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\ngenerate = {{ volumes = 1, snapshots = 0 }}\n\
+             [journal]\npath = {journal:?}\n"
+        );
+        let mut daemon = Daemon::spawn(&config, |command| command.env("FILERFS_CRASH", point), &[]).ready();
         let volume = fs::read_dir(daemon.path("dummy/volumes")).unwrap().next().unwrap().unwrap().path();
         // Twice as long in JSON.
         let filling = "\"".repeat(4000);
         let write = |n: &usize| fs::write(volume.join("comment"), format!("{n}{filling}\n")).is_ok();
         let acknowledged = (0..10_000).take_while(write).count();
         assert_eq!(daemon.wait(), -9, "{point}");
-        let journal = daemon.root().with_file_name("journal");
         let again = daemon.another().ready();
         until("settling", || open(&journal).is_empty());
         drop(again);

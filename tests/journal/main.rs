@@ -18,6 +18,7 @@ mod mounts;
 mod process;
 mod settled;
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,15 +101,17 @@ fn lines(path: &Path) -> Vec<Value> {
 
 /// The intents, and the result of each that has an outcome.
 fn intents(path: &Path) -> Vec<(Value, Option<String>)> {
-    let lines = lines(path);
-    let result = |id: &Value| {
-        let mut of = lines.iter().map(|line| &line["outcome"]).filter(|outcome| outcome["id"] == *id);
-        let result = of.next().map(|outcome| outcome["result"].as_str().unwrap().to_owned());
-        assert!(of.next().is_none(), "two outcomes of {id}");
-        result
-    };
-    let intents = lines.iter().map(|line| &line["intent"]).filter(|intent| !intent.is_null());
-    intents.map(|intent| (intent.clone(), result(&intent["id"]))).collect()
+    let (mut intents, mut results) = (Vec::new(), HashMap::new());
+    for mut line in lines(path) {
+        let (intent, outcome) = (line["intent"].take(), line["outcome"].take());
+        if let (Some(id), Some(result)) = (outcome["id"].as_str(), outcome["result"].as_str()) {
+            assert!(results.insert(id.to_owned(), result.to_owned()).is_none(), "two outcomes of {id}");
+        } else if !intent.is_null() {
+            intents.push(intent);
+        }
+    }
+    let result = |intent: &Value| results.get(intent["id"].as_str().unwrap()).cloned();
+    intents.into_iter().map(|intent| (intent.clone(), result(&intent))).collect()
 }
 
 /// What was begun and has no outcome.
