@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, Flock, FlockArg, fallocate};
 
 use super::line::{Intent, Line, OUTCOME_ROOM, VERSION};
-use super::read::read;
+use super::read::{Found, read};
 
 /// Room is asked of the disk in such pieces.
 const PIECE: u64 = 64 << 10;
@@ -58,30 +58,27 @@ impl JournalFile {
     /// Opens or makes a journal; also what was begun in it and has no outcome.
     pub fn open(path: &Path, rotate_at: u64) -> Result<(JournalFile, Vec<Intent>), OpenError> {
         let system = |error| OpenError::System(path.into(), error);
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = dir_of(path);
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(system)?;
         private(dir, &fs::metadata(dir).map_err(system)?)?;
         let file = locked(path)?;
         private(path, &file.metadata().map_err(system)?)?;
         let mut bytes = Vec::new();
         (&*file).read_to_end(&mut bytes).map_err(system)?;
-        let found = read(path, &bytes)?;
-        let (end, open) = (found.end, found.open);
-        let path = path.to_owned();
-        let full_at = rotate_at;
+        let Found { end, open } = read(path, &bytes)?;
         let mut journal = JournalFile {
-            path: path.clone(),
+            path: path.to_owned(),
             file,
             end,
             reserved: end,
             torn: true,
             suspect: false,
             rotate_at,
-            full_at,
+            full_at: rotate_at,
             open: open.clone(),
         };
-        let begun = if end == 0 { journal.write(&header().map_err(system)?) } else { Ok(()) };
-        begun.and_then(|()| journal.file.sync_all()).and_then(|()| sync_dir(&path)).map_err(system)?;
+        let begun = if end == 0 { header().and_then(|text| journal.write(&text)) } else { Ok(()) };
+        begun.and_then(|()| journal.file.sync_all()).and_then(|()| sync_dir(path)).map_err(system)?;
         Ok((journal, open))
     }
 
@@ -247,7 +244,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn sync_dir(path: &Path) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    File::open(dir_of(path))?.sync_all()
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::change::Change;
-use super::line::Outcome;
 use super::settle::let_lapse;
 use super::{Journal, Until};
 use crate::backend::{
@@ -50,20 +49,19 @@ impl Journalled {
     ) -> (Result<T>, Result<()>) {
         let op = change.op();
         crash::point("before-intent", op);
-        let intent = match self.journal.begin(&self.host, &self.endpoint, change).await {
-            Ok(intent) => intent,
+        let begun = match self.journal.begin(&self.host, &self.endpoint, change).await {
+            Ok(begun) => begun,
             Err(error) => return (Err(error), Ok(())),
         };
         crash::point("after-intent", op);
         let answer = make.await;
         crash::point("after-call", op);
         if answer.as_ref().is_err_and(|error| error.sent == Sent::Unknown) {
-            self.journal.leave_open(intent);
+            // Nobody knows what came of it.
             return (answer, Ok(()));
         }
-        let outcome = Outcome::answered(&intent, answer.as_ref().err());
         crash::point("before-outcome", op);
-        let told = self.journal.end(outcome, until).await;
+        let told = begun.end(answer.as_ref().err(), until).await;
         (answer, told)
     }
 }

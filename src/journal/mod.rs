@@ -60,21 +60,42 @@ impl Journal {
     }
 
     /// A change is about to be sent: whatever happens from here on, a restart knows of it.
-    async fn begin(&self, host: &HostName, endpoint: &str, change: Change) -> Result<Intent> {
+    async fn begin(&self, host: &HostName, endpoint: &str, change: Change) -> Result<Begun<'_>> {
         let intent = Intent::new(host, endpoint, change);
         self.writer.write(Line::Intent(intent.clone()), Until::Synced).await?;
-        Ok(intent)
+        Ok(Begun { journal: self, intent: Some(intent) })
     }
 
     /// What came of a change.
     async fn end(&self, outcome: Outcome, until: Until) -> Result<()> {
         self.writer.write(Line::Outcome(outcome), until).await
     }
+}
 
-    /// Nobody knows whether the change was made: it stays open until somebody has looked.
-    fn leave_open(&self, intent: Intent) {
-        self.unsettled.lock().push(intent);
-        self.more.notify_waiters();
+/// A change that was begun. If nobody says what came of it, it is looked for.
+struct Begun<'a> {
+    journal: &'a Journal,
+    /// None if it has ended.
+    intent: Option<Intent>,
+}
+
+impl Begun<'_> {
+    /// Writes down what came of it.
+    async fn end(mut self, error: Option<&Error>, until: Until) -> Result<()> {
+        if let Some(intent) = &self.intent {
+            self.journal.end(Outcome::answered(intent, error), until).await?;
+        }
+        self.intent = None;
+        Ok(())
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if let Some(intent) = self.intent.take() {
+            self.journal.unsettled.lock().push(intent);
+            self.journal.more.notify_waiters();
+        }
     }
 }
 
