@@ -8,8 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::compose::{compose, compose_journalled};
-use crate::config::{Config, ConfigError, MountOption, with_hint};
+use crate::compose::{compose, compose_journalled, registry};
+use crate::config::{Config, ConfigError, MountOption, RegistryKind, with_hint};
 use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
 use crate::tree::describe;
@@ -41,7 +41,8 @@ enum Command {
         /// An empty directory.
         mount_point: PathBuf,
     },
-    /// Read the configuration, resolve its users and files, and ask each endpoint; exit 1 if there is a fault.
+    /// Read the configuration, resolve its users and files, and ask each endpoint and the registry; exit 1 if there
+    /// is a fault.
     Check {
         /// The configuration.
         #[arg(short, long, value_name = "FILE")]
@@ -84,9 +85,9 @@ enum Failure {
     #[cfg(feature = "simulator")]
     #[error(transparent)]
     Simulate(#[from] crate::simulator::command::CommandError),
-    /// A sentence for each endpoint that does not let us in.
+    /// A sentence for each part that does not let us in.
     #[error("{}", .0.join("\n"))]
-    Endpoints(Vec<String>),
+    Parts(Vec<String>),
 }
 
 /// Runs the command that was asked for.
@@ -174,6 +175,7 @@ fn mount(
 fn check(config: Option<PathBuf>) -> Result<(), Failure> {
     let config = read(config)?;
     let tree = compose(&config, &[], Box::new(logging::Silent))?;
+    let registry = registry(&config)?;
     runtime()?.block_on(async {
         let mut faults = Vec::new();
         for endpoint in &tree.shared.endpoints {
@@ -182,7 +184,12 @@ fn check(config: Option<PathBuf>) -> Result<(), Failure> {
                 Err(error) => faults.push(format!("endpoint {}: {}", endpoint.name, with_hint(&error))),
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(Failure::Endpoints(faults)) }
+        match registry.check().await {
+            Ok(()) if config.registry.kind() == RegistryKind::Memory => {}
+            Ok(()) => print("[registry]: ok\n")?,
+            Err(error) => faults.push(format!("[registry]: {}", with_hint(&error))),
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Failure::Parts(faults)) }
     })
 }
 

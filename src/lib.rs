@@ -9,6 +9,7 @@
 //! - [`journal`]: every change in a file of this host, before it is sent and after it was answered.
 //! - [`registry`]: locks and protection, where the storage has no place for them.
 //! - `simulator`: an ONTAP filer on the wire, to test against (feature `simulator`).
+//! - [`tls`]: whom those who speak over the network believe, and as whom they speak.
 //! - [`config`], [`compose`], [`cli`]: from a file to ready endpoints to a command.
 
 pub mod backend;
@@ -25,4 +26,5 @@ pub mod mount;
 pub mod registry;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod tls;
 pub mod tree;

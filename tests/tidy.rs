@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer, and the layers that it may use. `main` and `cli` see all.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("src/backend/", &["backend"]),
     ("src/backends/memory/", &["backend"]),
     ("src/backends/mod.rs", &[]),
-    ("src/backends/ontap/", &["backend"]),
+    ("src/backends/ontap/", &["backend", "tls"]),
     ("src/gate/", &["backend"]),
     ("src/cache/", &["backend"]),
-    ("src/registry/", &["backend"]),
+    ("src/registry/", &["backend", "tls"]),
     ("src/journal/", &["backend", "crash"]),
     ("src/crash.rs", &[]),
     ("src/tree/", &["backend", "tree"]),
@@ -20,8 +20,12 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("src/simulator/", &["backend", "backends", "simulator"]),
     ("src/logging.rs", &["tree"]),
     ("src/config/", &["backend", "backends"]),
-    ("src/compose/", &["backend", "backends", "cache", "config", "gate", "journal", "registry", "tree"]),
+    (
+        "src/compose/",
+        &["backend", "backends", "cache", "config", "gate", "journal", "registry", "tls", "tree"],
+    ),
     ("src/cli.rs", &["backend", "compose", "config", "logging", "mount", "simulator", "tree"]),
+    ("src/tls.rs", &["backend"]),
     ("src/main.rs", &[]),
 ];
 

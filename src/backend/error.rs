@@ -261,3 +261,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The causes of a failure, from the outside in, without the failure itself: of a request, that would be its address.
+pub fn causes(failure: &dyn std::error::Error) -> String {
+    let mut causes = Vec::new();
+    let mut cause = failure.source();
+    while let Some(inner) = cause {
+        causes.push(inner.to_string());
+        cause = inner.source();
+    }
+    causes.dedup();
+    causes.join(": ")
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use error::{Error, Kind, Result, Sent};
+pub use error::{Error, Kind, Result, Sent, causes};
 pub use lock::{Lock, NewLock, Scope};
 pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};

@@ -2,7 +2,10 @@
 
 mod journal;
 mod ontap;
+mod registry;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,9 +16,9 @@ use toml::Spanned;
 
 use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
-use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, RegistryKind, with_hint};
+use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, with_hint};
 use crate::journal::{Journal, Journalled};
-use crate::registry::{MemoryRegistry, Registered, Registry};
+use crate::registry::Registered;
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::claims::Claims;
 use crate::tree::endpoint::Endpoint;
@@ -24,6 +27,8 @@ use crate::tree::nodes::config::with_default;
 use crate::tree::outcomes::Outcomes;
 use crate::tree::shared::{LogLevel, Options, Shared};
 use crate::tree::{Tree, table};
+
+pub use registry::registry;
 
 /// The endpoint that there is if none is configured.
 const ALONE: &str = "dummy";
@@ -110,11 +115,21 @@ fn each<T>(results: impl Iterator<Item = Result<T, ConfigError>>) -> Result<Vec<
     if faults.is_empty() { Ok(good) } else { Err(ConfigError::Several(faults)) }
 }
 
-/// Where locks and marks are kept.
-fn registry(config: &Config) -> Result<Arc<dyn Registry>, ConfigError> {
-    match config.registry.kind {
-        RegistryKind::Memory => Ok(Arc::new(MemoryRegistry::default())),
+/// A secret in a file: ours or root's, and closed to others.
+fn private(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let meta = fs::metadata(path).map_err(|e| format!("{shown}: {e}"))?;
+    let owner = geteuid().as_raw();
+    if meta.mode() & 0o077 != 0 {
+        let mode = meta.mode() & 0o777;
+        return Err(format!(
+            "{shown} has mode {mode:04o}; accepted: 0400 or 0600, so that nobody else can read it"
+        ));
     }
+    if meta.uid() != owner && meta.uid() != 0 {
+        return Err(format!("{shown} belongs to user {}; accepted: user {owner} or root", meta.uid()));
+    }
+    fs::read_to_string(path).map_err(|e| format!("{shown}: {e}"))
 }
 
 /// A storage that shall be an endpoint.
@@ -171,7 +186,7 @@ fn memory(config: &Config, endpoint: &config::Endpoint) -> Result<Memory, Config
             let path = config.source.resolve(load.get_ref());
             let fault =
                 |message: String| config.source.fault(&load.span(), format!("{}: {message}", path.display()));
-            let text = std::fs::read_to_string(&path).map_err(|e| fault(e.to_string()))?;
+            let text = fs::read_to_string(&path).map_err(|e| fault(e.to_string()))?;
             let content: Content = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
             return Memory::with(content).map_err(|e| fault(e.to_string()));
         }

@@ -1,13 +1,13 @@
 //! An ONTAP endpoint: a cache before a gate before the filer.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
+use super::private;
 use crate::backend::StorageBackend;
 use crate::backends::ontap::zapi::Zapi;
 use crate::backends::ontap::{Http, Secret, Server, Trust};
@@ -70,23 +70,6 @@ fn password(config: &Config, endpoint: &Endpoint) -> Result<Secret, ConfigError>
         }
     };
     Ok(Secret::new(secret.trim_end_matches(['\n', '\r']).to_owned()))
-}
-
-/// A secret in a file: ours or root's, and closed to others.
-fn private(path: &Path) -> Result<String, String> {
-    let shown = path.display();
-    let meta = fs::metadata(path).map_err(|e| format!("{shown}: {e}"))?;
-    let owner = nix::unistd::geteuid().as_raw();
-    if meta.mode() & 0o077 != 0 {
-        let mode = meta.mode() & 0o777;
-        return Err(format!(
-            "{shown} has mode {mode:04o}; accepted: 0400 or 0600, so that nobody else can read it"
-        ));
-    }
-    if meta.uid() != owner && meta.uid() != 0 {
-        return Err(format!("{shown} belongs to user {}; accepted: user {owner} or root", meta.uid()));
-    }
-    fs::read_to_string(path).map_err(|e| format!("{shown}: {e}"))
 }
 
 fn trust(config: &Config, endpoint: &Endpoint, host: &str) -> Result<Trust, ConfigError> {

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod journal;
+mod registry;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use toml::Spanned;
 
 pub use endpoint::{Endpoint, EndpointKind, Protocol};
 pub use journal::Journal;
+pub use registry::{Registry, RegistryKind};
 
 use crate::backend::{Error, HostName};
 
@@ -95,23 +97,6 @@ impl fmt::Display for Scalar {
             Scalar::Boolean(boolean) => write!(f, "{boolean}"),
         }
     }
-}
-
-/// `[registry]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Registry {
-    /// What it is.
-    pub kind: RegistryKind,
-}
-
-/// Kinds of registries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistryKind {
-    /// In memory, as long as the mount.
-    #[default]
-    Memory,
 }
 
 /// `[[access]]`

@@ -1,6 +1,8 @@
 //! Locks, protection and comments, where the storage itself has no place for them.
 
 mod clock;
+mod etcd;
+mod file;
 mod memory;
 mod record;
 mod registered;
@@ -12,6 +14,8 @@ use async_trait::async_trait;
 
 use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result};
 
+pub use etcd::{Cluster, EtcdRegistry};
+pub use file::FileRegistry;
 pub use memory::MemoryRegistry;
 pub use registered::Registered;
 
@@ -86,6 +90,11 @@ pub trait Registry: Send + Sync {
 
     /// Forgets a volume that is gone.
     async fn forget(&self, of: &Subject) -> Result<()>;
+
+    /// Fails if it cannot be asked.
+    async fn check(&self) -> Result<()> {
+        self.all_marks("").await.map(drop)
+    }
 }
 
 /// The refusal of what another host's lock forbids.

@@ -15,7 +15,7 @@ use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope};
 const VERSION: &str = "1";
 
 /// A lock, as it is kept.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
     holder: HostName,
@@ -73,44 +73,37 @@ impl LockRecord {
     pub fn lock(self, token: u64, scope: Scope, registry: &'static str) -> Lock {
         Lock { taken: self.taken(), since: self.since, boot_id: self.boot_id, token, scope, registry }
     }
-
-    /// As text.
-    pub fn text(&self) -> Result<String> {
-        text(self)
-    }
-
-    /// From text; `at` says where it stands.
-    pub fn read(bytes: &[u8], at: &str) -> Result<LockRecord> {
-        read(bytes, at)
-    }
 }
 
 /// Marks, as they are kept.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MarksRecord {
+pub struct MarksRecord {
     protect: bool,
     comment: String,
 }
 
-/// Marks as text.
-pub fn marks_text(marks: &Marks) -> Result<String> {
-    text(&MarksRecord { protect: marks.protect, comment: marks.comment.clone() })
+impl From<Marks> for MarksRecord {
+    fn from(Marks { protect, comment }: Marks) -> MarksRecord {
+        MarksRecord { protect, comment }
+    }
 }
 
-/// Marks from text; `at` says where it stands.
-pub fn read_marks(bytes: &[u8], at: &str) -> Result<Marks> {
-    let MarksRecord { protect, comment, .. } = read(bytes, at)?;
-    Ok(Marks { protect, comment })
+impl From<MarksRecord> for Marks {
+    fn from(MarksRecord { protect, comment }: MarksRecord) -> Marks {
+        Marks { protect, comment }
+    }
 }
 
-fn text(record: &impl Serialize) -> Result<String> {
+/// A record as text.
+pub fn text(record: &impl Serialize) -> Result<String> {
     let json = serde_json::to_string(record)
         .map_err(|e| Error::new(Kind::Bug, "an entry cannot be written").source(e))?;
     Ok(format!("{VERSION} {:016x} {json}", sum(&json)))
 }
 
-fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8], at: &str) -> Result<T> {
+/// A record from text; `at` says where it stands.
+pub fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8], at: &str) -> Result<T> {
     let damaged = || {
         let error = Error::new(Kind::Remote, format!("{at} in the registry is damaged"));
         error.hint("nothing was overwritten; mend or remove it by hand")

@@ -1,8 +1,11 @@
 //! A back-end together with what the registry keeps for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
@@ -18,7 +21,12 @@ pub struct Registered {
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
+    /// Which volumes there are by name, and since when that is known: a change of a volume makes it no other one.
+    identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
 }
+
+/// A volume that somebody else has put in the place of another is noticed after so long.
+const FRESH: Duration = Duration::from_secs(2);
 
 impl Registered {
     /// The back-end of this endpoint, with this registry. Changes are made in the name of this host.
@@ -28,7 +36,8 @@ impl Registered {
         backend: Arc<dyn StorageBackend>,
         registry: Arc<dyn Registry>,
     ) -> Registered {
-        Registered { endpoint: endpoint.into(), host, own: backend.capabilities(), backend, registry }
+        let (own, identities) = (backend.capabilities(), Mutex::default());
+        Registered { endpoint: endpoint.into(), host, backend, registry, own, identities }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -36,7 +45,24 @@ impl Registered {
     }
 
     async fn find(&self, volume: &VolumeName) -> Result<Subject> {
-        Ok(self.subject(self.backend.get_volume(volume).await?.identity))
+        Ok(self.subject(self.found(volume).await?.identity))
+    }
+
+    async fn found(&self, name: &VolumeName) -> Result<Arc<Volume>> {
+        let volume = self.backend.get_volume(name).await?;
+        let mut identities = self.identities.lock();
+        identities.retain(|_, (_, since)| since.elapsed() < FRESH);
+        identities.insert(name.clone(), (volume.identity, Instant::now()));
+        Ok(volume)
+    }
+
+    /// The volume that a change is about: asking for it would be a call more.
+    async fn known(&self, volume: &VolumeName) -> Result<Subject> {
+        let known = self.identities.lock().get(volume).filter(|(_, since)| since.elapsed() < FRESH).copied();
+        match known {
+            Some((identity, _)) => Ok(self.subject(identity)),
+            None => self.find(volume).await,
+        }
     }
 
     fn keeps_marks(&self) -> bool {
@@ -85,7 +111,7 @@ impl Registered {
         volume: &VolumeName,
         change: impl AsyncFnOnce(&Subject) -> Result<T>,
     ) -> Result<T> {
-        let of = self.find(volume).await?;
+        let of = self.known(volume).await?;
         if self.own.locks {
             return change(&of).await;
         }
@@ -164,7 +190,7 @@ impl StorageBackend for Registered {
     }
 
     async fn get_volume(&self, volume: &VolumeName) -> Result<Arc<Volume>> {
-        self.with_marks(self.backend.get_volume(volume).await?).await
+        self.with_marks(self.found(volume).await?).await
     }
 
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
@@ -178,7 +204,9 @@ impl StorageBackend for Registered {
             self.backend.restrict_volume(volume).await?;
             Ok(of.clone())
         });
-        self.registry.forget(&restricted.await?).await
+        let of = restricted.await?;
+        self.identities.lock().remove(volume);
+        self.registry.forget(&of).await
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::inodes::Node;
 use super::listing::{Entry, Listing};
-use super::place::{Object, Place};
+use super::place::{Object, Place, Stat};
 use super::scratch::New;
 use super::table::{Caller, Listed, Member, Members, Row};
 use super::{Attributes, Done, Tree, gone};
@@ -66,6 +66,11 @@ impl Tree {
             match self.stat(&node, caller).await {
                 Ok(stat) => entries.push(Entry { name: row.name.to_owned(), node, stat }),
                 Err(error) if error.kind() == Kind::NotFound => {}
+                // What is known is listed while the lock cannot be asked for. Nobody takes it for free: the kernel
+                // asks for the size of a file each time.
+                Err(error) if matches!(error.kind(), Kind::Unreachable | Kind::TimedOut) && !row.is_dir() => {
+                    entries.push(Entry { name: row.name.to_owned(), node, stat: Stat::default() });
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -79,8 +79,16 @@ impl Counting {
         if let Some(watch) = &mut *self.watch.lock() {
             watch(&call);
         }
-        self.changes.lock().push(call);
-        self.behave(made).await
+        self.changes.lock().push(call.clone());
+        let made = self.behave(made).await;
+        // What a lock forbids never gets to the storage.
+        if made.as_ref().is_err_and(|error| error.kind() == Kind::Locked) {
+            let mut changes = self.changes.lock();
+            if let Some(at) = changes.iter().rposition(|made| *made == call) {
+                changes.remove(at);
+            }
+        }
+        made
     }
 
     async fn behave<T>(&self, made: impl Future<Output = Result<T>>) -> Result<T> {

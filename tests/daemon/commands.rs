@@ -79,8 +79,12 @@ fn describe_says_the_same_in_each_format() {
     for (row, line) in rows.iter().zip(text.lines()) {
         let field = |name: &str| row[name].as_str().unwrap();
         let (path, kind, access, help) = (field("path"), field("kind"), field("access"), field("help"));
+        let lock = if row["guarded"] == true { "lock" } else { "" };
         assert!(line.starts_with(&format!("{path} ")) && line.ends_with(help), "{line}");
-        assert!(markdown.contains(&format!("\n| `{path}` | {kind} | {access} | {help} |\n")), "{path}");
+        assert!(
+            markdown.contains(&format!("\n| `{path}` | {kind} | {access} | {lock} | {help} |\n")),
+            "{path}"
+        );
     }
     let paths: Vec<_> = rows.iter().filter_map(|row| row["path"].as_str()).collect();
     for path in ["ENDPOINT/volumes/V/size_total", "ENDPOINT/policies/P/rules", ".ctl/last_error"] {

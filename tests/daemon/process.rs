@@ -148,10 +148,10 @@ impl Daemon {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// KiB of memory in use.
+    /// KiB of memory in use, without the program itself.
     pub fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 

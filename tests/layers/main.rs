@@ -9,6 +9,7 @@ mod cache;
 mod changes;
 mod freshness;
 mod gate;
+mod guard;
 mod settled;
 mod stale;
 

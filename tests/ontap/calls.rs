@@ -138,6 +138,8 @@ async fn a_rule_costs_a_listing_and_a_change_and_a_whole_list_its_rules_and_one(
 #[tokio::test]
 async fn rollback_and_clone_cost_two_calls() {
     let (filer, endpoint) = endpoint();
+    endpoint.get_volume(&v("vol0002")).await.unwrap();
+    filer.take_calls();
     endpoint.rollback_volume(&v("vol0002"), &s("s2"), Newer::Keep).await.unwrap();
     assert_eq!(filer.take_calls(), "snapshot-get-iter 1, snapshot-restore-volume 1");
     endpoint.clone_volume(&v("copy"), &v("vol0002"), &s("s1"), &Settings::default()).await.unwrap();

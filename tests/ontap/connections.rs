@@ -30,6 +30,8 @@ async fn a_connection_closed_after_so_many_requests_is_followed_by_another() {
 async fn a_connection_closed_while_it_is_idle_is_followed_by_another() {
     let filer = filer(Settings { idle: Duration::from_millis(50), ..Settings::default() });
     let endpoint = filer.endpoint("");
+    endpoint.get_volume(&v("db1")).await.unwrap();
+    filer.take_calls();
     for round in 0..5 {
         let name = s(&format!("x{round}"));
         endpoint.create_snapshot(&v("db1"), &name).await.unwrap();

@@ -48,13 +48,14 @@ fn memory_grows_with_the_number_of_entries_and_not_faster() {
     assert!(known <= 512, "{known} bytes an entry that the kernel knows. {told}");
 }
 
+/// With the program itself, of which nobody knows how much the kernel keeps, that is less than 30 MiB.
 #[test]
-fn ten_thousand_volumes_take_less_than_30_mib_after_a_long_listing() {
+fn ten_thousand_volumes_take_less_than_20_mib_after_a_long_listing() {
     let daemon = daemon(MANY, 0, "info");
     let ran = bash(&daemon.path("dummy/volumes"), "ls -l | grep -c vol");
     assert_eq!((ran.code, &*ran.stdout), (0, "10000\n"), "{}", ran.stderr);
     let resident = daemon.resident();
-    assert!(resident < 30 * 1024, "{resident} KiB");
+    assert!(resident < 20 * 1024, "{resident} KiB");
 }
 
 #[test]

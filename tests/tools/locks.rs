@@ -72,7 +72,7 @@ fn what_is_written_to_lock_and_what_a_process_holds_go_together() {
             .after("echo admin1 > volumes/db1/lock")
             .printing("admin1\n"),
         // Written while a process holds it, it stays.
-        done("cd volumes/db1; flock lock sh -c 'echo admin1 > lock'; cat lock", &[TAKEN])
+        done("cd volumes/db1; flock lock sh -c 'echo admin1 > lock'; cat lock", &[TAKEN, TAKEN])
             .printing("admin1\n"),
         refused(
             freed("flock lock sh -c 'echo > lock'"),

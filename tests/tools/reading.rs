@@ -34,7 +34,7 @@ fn sums_and_searches_agree_with_what_is_read() {
             .after("echo h1 > volumes/db1/lock")
             .printing("h1\n"),
         done("find volumes/db1 policies -type f -empty ! -name caching_policy ! -name nfs_locks | sort", &[]).printing(
-            "policies/default/rules\nvolumes/db1/comment\nvolumes/db1/lock\nvolumes/db1/rollback\nvolumes/db1/snapshots/s1/clone\n\
+            "policies/default/rules\nvolumes/db1/comment\nvolumes/db1/lock\nvolumes/db1/lock.info\nvolumes/db1/rollback\nvolumes/db1/snapshots/s1/clone\n\
              volumes/db1/snapshots/s2/clone\n",
         ),
         done("grep -rl hosts . | sort", &[]).printing("./policies/nfs/rules\n"),

@@ -1,14 +1,13 @@
 //! One HTTP client for one filer: what it sends, and what it makes of answers that are no answers.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode, redirect};
 
-use super::tls::{self, Trust};
-use crate::backend::{Error, Kind, Result, Sent};
+use crate::backend::{Error, Kind, Result, Sent, causes};
+use crate::tls::{self, Trust};
 
 /// The largest answer.
 const BODY: usize = 64 << 20;
@@ -62,7 +61,7 @@ impl Http {
     /// A client for this filer. Nothing is sent yet.
     pub fn new(server: Server) -> Result<Http> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client(&server.trust)?)
+            .tls_backend_preconfigured(tls::client(&server.trust, None)?)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .https_only(true)
@@ -72,7 +71,7 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .user_agent(concat!("filerfs/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|e| Error::new(Kind::Bug, "the HTTP client cannot be set up").source(reason(&e)))?;
+            .map_err(|e| Error::new(Kind::Bug, "the HTTP client cannot be set up").source(causes(&e)))?;
         let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
         Ok(Http { client, base: format!("https://{host}:{}", server.port), server })
     }
@@ -109,7 +108,7 @@ impl Http {
 
     /// No answer began.
     fn unsent(&self, e: &reqwest::Error) -> Error {
-        let (host, why) = (&self.server.host, reason(e));
+        let (host, why) = (&self.server.host, causes(e));
         if e.is_connect() {
             if why.contains("certificate") {
                 let error =
@@ -136,7 +135,7 @@ impl Http {
             return Error::new(Kind::TimedOut, message).sent(Sent::Unknown);
         }
         let message = format!("the connection to {} broke before its answer ended", self.server.host);
-        Error::new(Kind::Remote, message).source(reason(e)).sent(Sent::Unknown).transient()
+        Error::new(Kind::Remote, message).source(causes(e)).sent(Sent::Unknown).transient()
     }
 
     /// It answered, but not to the message.
@@ -160,16 +159,4 @@ impl Http {
             _ => answered(Kind::Remote, format!("{host} answers HTTP {status}")),
         }
     }
-}
-
-/// The causes of a failure, from the outside in, without the address: it says nothing new.
-fn reason(e: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut cause = e.source();
-    while let Some(inner) = cause {
-        causes.push(inner.to_string());
-        cause = inner.source();
-    }
-    causes.dedup();
-    causes.join(": ")
 }

@@ -1,8 +1,7 @@
 //! NetApp ONTAP.
 
 mod http;
-mod tls;
 pub mod zapi;
 
+pub use crate::tls::Trust;
 pub use http::{Http, Secret, Server};
-pub use tls::Trust;

@@ -229,5 +229,6 @@ fn values_at_the_limit_are_taken() {
         fs::write(mount.path(&path), format!("{value}\n")).unwrap();
         assert_eq!(mount.backend.take_changes().len(), 1, "{path}");
     }
+    fs::write(mount.path("dummy/volumes/db1/lock"), format!("-{}\n", "a".repeat(255))).unwrap();
     lives_on(&mount);
 }

@@ -31,7 +31,7 @@ fn a_host_written_to_lock_takes_it() {
         refused(
             "echo two words > volumes/db1/lock",
             Says::Echo("Invalid argument"),
-            &["\n  two words\n     ^\n"],
+            &["\n  two words\n      ^\n", "HOST ttl=SECONDS"],
         ),
         // Each volume has a lock of its own.
         done("echo admin1 > volumes/db2/lock", "", &["create_lock(db2, admin1)"])
@@ -64,5 +64,80 @@ fn a_minus_breaks_exactly_that_hosts_lock() {
             &["the host name is empty", "^"],
         )
         .after("echo other > volumes/db1/lock"),
+    ]);
+}
+
+#[test]
+fn a_lock_with_a_ttl_lapses_unless_it_is_written_again() {
+    check(&[
+        done(
+            "cd volumes/db1; echo admin1 ttl=300 > lock; cat lock; grep ttl lock.info",
+            "admin1\nttl 300\n",
+            &["create_lock(db1, admin1)"],
+        ),
+        done(
+            "cd volumes/db1; echo other ttl=1 > lock; while test -s lock; do sleep 0.1; done; echo admin1 > lock",
+            "",
+            &["create_lock(db1, other)", "create_lock(db1, admin1)"],
+        ),
+        // Written again it lasts longer, and without a ttl it stays.
+        done(
+            "cd volumes/db1; echo admin1 ttl=300 > lock; grep ttl lock.info; echo admin1 > lock; cat lock; ! grep ttl lock.info",
+            "ttl 300\nadmin1\n",
+            &["create_lock(db1, admin1)", "create_lock(db1, admin1)"],
+        )
+        .after("echo admin1 ttl=1 > volumes/db1/lock"),
+        refused(
+            "echo admin1 ttl=0 > volumes/db1/lock",
+            Says::Echo("Numerical result out of range"),
+            &["errno=ERANGE op=write", "\n  admin1 ttl=0\n             ^\n", "HOST ttl=SECONDS"],
+        ),
+        refused(
+            "echo admin1 ttl=5m > volumes/db1/lock",
+            Says::Echo("Invalid argument"),
+            &["errno=EINVAL op=write", "\n  admin1 ttl=5m\n         ^\n", "HOST ttl=SECONDS"],
+        ),
+    ]);
+}
+
+/// A shell hears nothing of a close: so what waits for it is refused before.
+#[test]
+fn a_change_that_a_lock_forbids_is_refused_without_its_newline_too() {
+    check(&[refused(
+        "printf 20G > volumes/db1/size_total",
+        Says::Printf("Device or resource busy"),
+        &["errno=EBUSY op=write", "other holds the lock", "echo -other > lock"],
+    )
+    .after("echo other > volumes/db1/lock")]);
+}
+
+#[test]
+fn lock_info_says_who_took_the_lock_and_how() {
+    check(&[
+        done("cat volumes/db1/lock.info", "", &[]),
+        done(
+            "cd volumes/db1; echo admin1 | tee lock > /dev/null; cut -d' ' -f1 lock.info; grep -E '^(holder|uid|scope|registry) ' lock.info; grep -c '^process tee\\[[1-9]' lock.info",
+            "holder\nsince\nuid\nprocess\nboot_id\ntoken\nscope\nregistry\nholder admin1\nuid 0\nscope host\nregistry memory\n1\n",
+            &["create_lock(db1, admin1)"],
+        ),
+        // Again by the same host is the same lock; after it was free it is another.
+        done(
+            "cd volumes/db1; was=$(cat lock.info); echo admin1 > lock; test \"$was\" = \"$(cat lock.info)\"",
+            "",
+            &[],
+        )
+        .after("echo admin1 > volumes/db1/lock"),
+        done(
+            "cd volumes/db1; was=$(sed -n 's/token //p' lock.info); echo > lock; echo admin1 > lock; \
+             test \"$(sed -n 's/token //p' lock.info)\" -gt \"$was\"",
+            "",
+            &["remove_lock(db1, admin1)", "create_lock(db1, admin1)"],
+        )
+        .after("echo admin1 > volumes/db1/lock"),
+        refused(
+            "echo x > volumes/db1/lock.info",
+            Says::Redirect("Operation not permitted"),
+            &["errno=EPERM op=open path=/dummy/volumes/db1/lock.info", "read-only"],
+        ),
     ]);
 }

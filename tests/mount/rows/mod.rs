@@ -1,5 +1,6 @@
 //! Every row of the table of operations, from each shell: exit status, text, and the calls it makes.
 
+mod guarded;
 mod listings;
 mod locks;
 mod policies;

@@ -1,16 +1,16 @@
-//! Whom to believe that it is the filer.
+//! Whom to believe that it is the server we mean, and how to say who we are.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 use crate::backend::{Error, Kind, Result};
 
-/// How the filer's certificate is checked.
+/// How the server's certificate is checked.
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// By the authorities that this host trusts.
@@ -23,23 +23,42 @@ pub enum Trust {
     Insecure,
 }
 
-/// The TLS side of a client that trusts so.
-pub fn client(trust: &Trust) -> Result<ClientConfig> {
+/// The certificate that a client shows, and the key to it.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// From two PEM texts.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Identity> {
+        let bad = |what: &str| {
+            Error::new(Kind::Invalid, format!("there is no {what} in the file")).hint("accepted: PEM")
+        };
+        let chain: Vec<_> =
+            CertificateDer::pem_slice_iter(chain).collect::<std::result::Result<_, _>>().unwrap_or_default();
+        if chain.is_empty() {
+            return Err(bad("certificate"));
+        }
+        Ok(Identity { chain, key: PrivateKeyDer::from_pem_slice(key).map_err(|_| bad("private key"))? })
+    }
+}
+
+/// The TLS side of a client that trusts so, and shows this.
+pub fn client(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|e| Error::new(Kind::Bug, "TLS cannot be set up").source(e))?;
-    let pinned = |pin| Arc::new(Exactly { pin, provider });
-    Ok(match trust {
-        Trust::System => builder.with_root_certificates(system()).with_no_client_auth(),
-        Trust::Authorities(pem) => builder.with_root_certificates(authorities(pem)?).with_no_client_auth(),
-        Trust::Pinned(pin) => {
-            let verifier = pinned(Some(*pin));
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
-        }
-        Trust::Insecure => {
-            builder.dangerous().with_custom_certificate_verifier(pinned(None)).with_no_client_auth()
-        }
-    })
+    let exactly = |pin| Arc::new(Exactly { pin, provider });
+    let builder = match trust {
+        Trust::System => builder.with_root_certificates(system()),
+        Trust::Authorities(pem) => builder.with_root_certificates(authorities(pem)?),
+        Trust::Pinned(pin) => builder.dangerous().with_custom_certificate_verifier(exactly(Some(*pin))),
+        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(exactly(None)),
+    };
+    let Some(Identity { chain, key }) = identity else { return Ok(builder.with_no_client_auth()) };
+    let client = builder.with_client_auth_cert(chain.clone(), key.clone_key());
+    client.map_err(|e| Error::new(Kind::Invalid, "the certificate and its key cannot be used").source(e))
 }
 
 fn system() -> RootCertStore {

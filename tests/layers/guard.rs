@@ -1,0 +1,202 @@
+//! The lock of a volume around its changes: asked for before one is sent, and again after.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use filerfs::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend};
+use filerfs::registry::{Marks, MarksChange, MemoryRegistry, Registered, Registry, Subject};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::changes::{OneChange, all};
+use super::{begun, next, p, v};
+use crate::common::counting::{Counting, Fault};
+use crate::common::{SMALL, memory};
+
+/// What the lock of a volume guards, of what the memory back-end can do.
+const GUARDED: [&str; 6] = [
+    "restrict_volume",
+    "patch_volume",
+    "rollback_volume",
+    "delete_snapshot",
+    "rename_snapshot",
+    "set_policy",
+];
+
+fn h(name: &str) -> HostName {
+    HostName::new(name).unwrap()
+}
+
+/// A registry in memory that cannot be asked for a while.
+#[derive(Default)]
+struct Sometimes {
+    memory: MemoryRegistry,
+    /// What happens to the next questions of the guard: an answer, or none.
+    guards: Mutex<Vec<bool>>,
+}
+
+#[async_trait]
+impl Registry for Sometimes {
+    async fn lock(&self, of: &Subject) -> Result<Option<Lock>> {
+        self.memory.lock(of).await
+    }
+    async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock> {
+        self.memory.take(of, new).await
+    }
+    async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
+        self.memory.release(of, host).await
+    }
+    async fn guard(&self, of: &Subject, host: &HostName) -> Result<Option<u64>> {
+        let answers = self.guards.lock().pop().unwrap_or(true);
+        match answers {
+            true => self.memory.guard(of, host).await,
+            false => Err(Error::new(Kind::TimedOut, "the registry does not answer")),
+        }
+    }
+    fn known_marks(&self, of: &Subject) -> Option<Marks> {
+        self.memory.known_marks(of)
+    }
+    async fn marks(&self, of: &Subject) -> Result<Marks> {
+        self.memory.marks(of).await
+    }
+    async fn all_marks(&self, endpoint: &str) -> Result<HashMap<Identity, Marks>> {
+        self.memory.all_marks(endpoint).await
+    }
+    async fn change_marks(&self, of: &Subject, change: &MarksChange) -> Result<()> {
+        self.memory.change_marks(of, change).await
+    }
+    async fn forget(&self, of: &Subject) -> Result<()> {
+        self.memory.forget(of).await
+    }
+}
+
+/// The small content, used in the name of `host1`, and the registry and the storage beneath.
+struct Stack {
+    storage: Arc<Counting>,
+    registry: Arc<Sometimes>,
+    here: Registered,
+    there: Registered,
+}
+
+fn stack() -> Stack {
+    let (storage, registry) = (Counting::new(Arc::new(memory(SMALL))), Arc::new(Sometimes::default()));
+    let of = |host| Registered::new("dummy", h(host), storage.clone(), registry.clone());
+    Stack { here: of("host1"), there: of("host2"), storage, registry }
+}
+
+/// The volume that a change is about, as far as a lock guards it.
+async fn taken(by: &Registered, host: &str) {
+    for volume in ["db1", "db2"] {
+        by.create_lock(&v(volume), &h(host).into()).await.unwrap();
+    }
+}
+
+fn guarded() -> impl Iterator<Item = OneChange> {
+    all().into_iter().filter(|change| GUARDED.contains(&change.name))
+}
+
+#[tokio::test]
+async fn what_another_host_holds_is_not_changed_and_the_storage_is_not_asked() {
+    for change in all() {
+        let stack = stack();
+        stack.storage.create_policy(&p("unused"), &[]).await.unwrap();
+        stack.storage.take_changes();
+        taken(&stack.there, "host2").await;
+        let made = (change.make)(&stack.here).await;
+        let sent = stack.storage.take_changes();
+        if GUARDED.contains(&change.name) {
+            assert_eq!((made.unwrap_err().kind(), sent), (Kind::Locked, Vec::new()), "{}", change.name);
+        } else if !change.name.ends_with("_lock") {
+            made.unwrap();
+            assert!(!sent.is_empty(), "{}", change.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_holds_the_volume_or_finds_it_free_may_change_it() {
+    for held in [true, false] {
+        for change in guarded() {
+            let stack = stack();
+            if held {
+                taken(&stack.here, "host1").await;
+            }
+            (change.make)(&stack.here).await.unwrap();
+            assert_eq!(stack.storage.take_changes().len(), 1, "{}", change.name);
+        }
+    }
+}
+
+/// A change waits at the storage, and meanwhile this happens.
+async fn meanwhile(change: &OneChange, stack: &Stack, happens: impl AsyncFnOnce(&Stack)) -> Result<()> {
+    let until = Arc::new(Semaphore::new(0));
+    // The volume is known: the change is the next call.
+    for volume in ["db1", "db2"] {
+        stack.here.get_volume(&v(volume)).await.unwrap();
+    }
+    next(&stack.storage, Fault::Wait(until.clone()));
+    let mut made = (change.make)(&stack.here);
+    begun(&mut made).await;
+    happens(stack).await;
+    until.add_permits(1);
+    made.await
+}
+
+#[tokio::test]
+async fn a_lock_that_is_lost_during_a_change_is_told_and_the_change_was_made() {
+    for change in guarded() {
+        let stack = stack();
+        taken(&stack.here, "host1").await;
+        let made = meanwhile(&change, &stack, async |stack: &Stack| {
+            stack.there.remove_lock(&v("db1"), &h("host1")).await.unwrap();
+            stack.there.create_lock(&v("db1"), &h("host2").into()).await.unwrap();
+        });
+        let error = made.await.unwrap_err();
+        assert_eq!(error.kind(), Kind::LockLost, "{}: {error}", change.name);
+        assert!(error.to_string().contains("was made") && error.to_string().contains("host2"), "{error}");
+        assert_eq!(stack.storage.take_changes().len(), 1, "{}", change.name);
+    }
+}
+
+/// The host has the lock again, but was not alone.
+#[tokio::test]
+async fn a_lock_that_was_freed_and_taken_again_during_a_change_is_another() {
+    for change in guarded() {
+        let stack = stack();
+        taken(&stack.here, "host1").await;
+        let made = meanwhile(&change, &stack, async |stack: &Stack| {
+            for host in ["host1", "host2"] {
+                stack.there.remove_lock(&v("db1"), &h(host)).await.unwrap();
+                stack.there.create_lock(&v("db1"), &h("host2").into()).await.unwrap();
+            }
+            stack.there.remove_lock(&v("db1"), &h("host2")).await.unwrap();
+            stack.here.create_lock(&v("db1"), &h("host1").into()).await.unwrap();
+        });
+        assert_eq!(made.await.unwrap_err().kind(), Kind::LockLost, "{}", change.name);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_asked_lets_nothing_be_changed() {
+    for change in guarded() {
+        let stack = stack();
+        stack.registry.guards.lock().push(false);
+        let error = (change.make)(&stack.here).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::TimedOut, "{}", change.name);
+        assert_eq!(stack.storage.take_changes(), Vec::<String>::new(), "{}", change.name);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_asked_after_a_change_makes_it_a_doubtful_one() {
+    for change in guarded() {
+        let stack = stack();
+        taken(&stack.here, "host1").await;
+        stack.registry.guards.lock().extend([false, true]);
+        let error = (change.make)(&stack.here).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::LockLost, "{}", change.name);
+        assert!(error.to_string().contains("does not answer"), "{error}");
+        assert_eq!(stack.storage.take_changes().len(), 1, "{}", change.name);
+    }
+}
