@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::compose::{compose, registry};
+use crate::compose::{compose, compose_journalled, registry};
 use crate::config::{Config, ConfigError, MountOption, RegistryKind, with_hint};
 use crate::logging::{self, LogFormat};
 use crate::mount::{MountError, Mounted};
@@ -149,10 +149,13 @@ fn mount(
 ) -> Result<(), Failure> {
     let config = read(config)?;
     let log_level = logging::start(format, level);
-    let tree = compose(&config, options, Box::new(log_level))?;
+    let (tree, journal) = compose_journalled(&config, options, Box::new(log_level), mount_point)?;
     let read_only = options.contains(&MountOption::Ro) || config.mount.options.contains(&MountOption::Ro);
     let runtime = runtime()?;
     let mut mounted = Mounted::new(tree.into(), mount_point, read_only, runtime.handle())?;
+    if let Some(journal) = journal {
+        runtime.spawn(async move { journal.settle().await });
+    }
     runtime.block_on(async {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

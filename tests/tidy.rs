@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer, and the layers that it may use. `main` and `cli` see all.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("src/backend/", &["backend"]),
     ("src/backends/memory/", &["backend"]),
     ("src/backends/mod.rs", &[]),
@@ -13,12 +13,17 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("src/gate/", &["backend"]),
     ("src/cache/", &["backend"]),
     ("src/registry/", &["backend", "registry", "tls"]),
+    ("src/journal/", &["backend", "crash"]),
+    ("src/crash.rs", &[]),
     ("src/tree/", &["backend", "tree"]),
-    ("src/mount/", &["tree"]),
+    ("src/mount/", &["crash", "tree"]),
     ("src/simulator/", &["backend", "backends", "simulator"]),
     ("src/logging.rs", &["tree"]),
     ("src/config/", &["backend", "backends"]),
-    ("src/compose/", &["backend", "backends", "cache", "config", "gate", "registry", "tls", "tree"]),
+    (
+        "src/compose/",
+        &["backend", "backends", "cache", "config", "gate", "journal", "registry", "tls", "tree"],
+    ),
     ("src/cli.rs", &["backend", "compose", "config", "logging", "mount", "simulator", "tree"]),
     ("src/tls.rs", &["backend"]),
     ("src/main.rs", &[]),

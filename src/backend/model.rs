@@ -2,14 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::names::{AggregateName, Identity, PolicyName, SnapshotName, VolumeName};
 use super::rule::Rule;
 
+/// Storages round sizes up to whole blocks.
+const BLOCK: u64 = 4096;
+
 /// What of a volume can be changed. As a patch, `None` leaves a field alone; in a [`Volume`], `None` means
 /// that the back-end does not have it. An empty text is an unset one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Size in bytes.
     pub size_total: Option<u64>,
@@ -90,6 +95,21 @@ impl Settings {
         }
         each!(drop_unnamed);
         self
+    }
+
+    /// Whether a volume that has these has what was asked for.
+    pub fn fulfil(&self, asked: &Settings) -> bool {
+        let mut expected = self.clone().overlaid(asked);
+        let rounded = |now: Option<u64>, asked: &mut Option<u64>| {
+            if let (Some(size), Some(wanted)) = (now, *asked)
+                && (wanted..wanted.saturating_add(BLOCK)).contains(&size)
+            {
+                *asked = now;
+            }
+        };
+        rounded(self.size_total, &mut expected.size_total);
+        rounded(self.max_autosize, &mut expected.max_autosize);
+        expected == *self
     }
 
     /// Whether nothing is set.

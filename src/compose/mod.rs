@@ -1,5 +1,6 @@
 //! From a configuration to a tree of ready endpoints, in one place.
 
+mod journal;
 mod ontap;
 mod registry;
 
@@ -16,6 +17,7 @@ use toml::Spanned;
 use crate::backend::{HostName, NewVolume, StorageBackend};
 use crate::backends::memory::{Content, Memory};
 use crate::config::{self, Config, ConfigError, EndpointKind, MountOption, with_hint};
+use crate::journal::{Journal, Journalled};
 use crate::registry::Registered;
 use crate::tree::access::{Access, AccessRule, matches_table};
 use crate::tree::claims::Claims;
@@ -31,12 +33,32 @@ pub use registry::registry;
 /// The endpoint that there is if none is configured.
 const ALONE: &str = "dummy";
 
-/// The tree of a configuration. `options` are those of the command line, on top.
+/// The tree of a configuration, without a journal. `options` are those of the command line, on top.
 pub fn compose(
     config: &Config,
     options: &[MountOption],
     log_level: Box<dyn LogLevel>,
 ) -> Result<Tree, ConfigError> {
+    Ok(composed(config, options, log_level, || Ok(None))?.0)
+}
+
+/// The tree of a configuration for this mount point, and its journal, which has to be settled.
+pub fn compose_journalled(
+    config: &Config,
+    options: &[MountOption],
+    log_level: Box<dyn LogLevel>,
+    mount_point: &Path,
+) -> Result<(Tree, Option<Arc<Journal>>), ConfigError> {
+    composed(config, options, log_level, || journal::open(config, mount_point))
+}
+
+/// The journal is opened last: no fault leaves one behind.
+fn composed(
+    config: &Config,
+    options: &[MountOption],
+    log_level: Box<dyn LogLevel>,
+    journal: impl FnOnce() -> Result<Option<Arc<Journal>>, ConfigError>,
+) -> Result<(Tree, Option<Arc<Journal>>), ConfigError> {
     let parts = (storages(config), registry(config), host(config), access(config));
     let (storages, registry, host, access) = match parts {
         (Ok(storages), Ok(registry), Ok(host), Ok(access)) => (storages, registry, host, access),
@@ -45,8 +67,13 @@ pub fn compose(
             return Err(ConfigError::Several(faults.into_iter().flatten().collect()));
         }
     };
+    let journal = journal()?;
     let endpoint = |Storage { name, backend, defaults }: Storage| {
-        let backend = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
+        let registered = Arc::new(Registered::new(&name, host.clone(), backend, registry.clone()));
+        let backend: Arc<dyn StorageBackend> = match &journal {
+            Some(journal) => Arc::new(Journalled::new(&name, host.clone(), registered, journal.clone())),
+            None => registered,
+        };
         Arc::new(Endpoint::new(&name, backend, defaults))
     };
     let endpoints = storages.into_iter().map(endpoint).collect();
@@ -62,15 +89,9 @@ pub fn compose(
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
-    Ok(Tree::new(Arc::new(Shared {
-        options,
-        endpoints,
-        access,
-        claims: Claims::default(),
-        outcomes,
-        started,
-        log_level,
-    })))
+    let shared =
+        Shared { options, endpoints, access, claims: Claims::default(), outcomes, started, log_level };
+    Ok((Tree::new(Arc::new(shared)), journal))
 }
 
 /// The name locks are taken under.

@@ -1,6 +1,7 @@
 //! The configuration file: TOML, unknown keys are errors, every fault with file, line and key.
 
 mod endpoint;
+mod journal;
 mod registry;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use endpoint::{Endpoint, EndpointKind, Protocol};
+pub use journal::Journal;
 pub use registry::{Registry, RegistryKind};
 
 use crate::backend::{Error, HostName};
@@ -27,6 +29,8 @@ pub struct Config {
     pub endpoints: Vec<Endpoint>,
     /// Where locks and marks live.
     pub registry: Registry,
+    /// Where changes are written down.
+    pub journal: Journal,
     /// Who may do what.
     pub access: Vec<Access>,
     /// Where it was read from.
@@ -128,6 +132,9 @@ pub enum ConfigError {
     /// The machine's own name is none to take locks under.
     #[error("the machine's own name cannot be used: {0}; set another as host in [mount]")]
     Host(String),
+    /// There is no journal where it is by default.
+    #[error("{0}")]
+    Journal(String),
     /// More than one fault, a line each.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<ConfigError>),

@@ -63,24 +63,6 @@ fn gone<T>(found: Result<T>) -> Result<Option<()>> {
     }
 }
 
-/// Storages round sizes up to whole blocks.
-const BLOCK: u64 = 4096;
-
-/// Whether a volume has the settings that were asked for.
-fn has(now: &Settings, asked: &Settings) -> bool {
-    let mut expected = now.clone().overlaid(asked);
-    let rounded = |now: Option<u64>, asked: &mut Option<u64>| {
-        if let (Some(size), Some(wanted)) = (now, *asked)
-            && (wanted..wanted.saturating_add(BLOCK)).contains(&size)
-        {
-            *asked = now;
-        }
-    };
-    rounded(now.size_total, &mut expected.size_total);
-    rounded(now.max_autosize, &mut expected.max_autosize);
-    expected == *now
-}
-
 /// A change is done if this holds.
 fn holds(done: bool) -> Result<Option<()>> {
     Ok(done.then_some(()))
@@ -131,7 +113,7 @@ impl StorageBackend for Gate {
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        let settled = || async { holds(has(&self.inner.get_volume(volume).await?.settings, settings)) };
+        let settled = || async { holds(self.inner.get_volume(volume).await?.settings.fulfil(settings)) };
         self.change("patch_volume", || self.inner.patch_volume(volume, settings), settled).await
     }
 

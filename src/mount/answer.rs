@@ -18,6 +18,7 @@ use super::errno::errno;
 use super::interrupt::doomed;
 use super::locks::{Lock, Locks};
 use super::replies::Answer;
+use crate::crash;
 use crate::tree::outcomes::{Outcome, Where};
 use crate::tree::table::Caller;
 use crate::tree::{Done, Error, Kind, Result, Tree};
@@ -99,7 +100,7 @@ impl Answers {
         reply: impl Answer<T>,
         work: impl Future<Output = Result<(T, Done)>> + Send + 'static,
     ) {
-        let answers = self.clone();
+        let (answers, name) = (self.clone(), op.name);
         let begun = Instant::now();
         self.start(async move {
             let mut work = pin!(guarded(work));
@@ -113,7 +114,9 @@ impl Answers {
                     return;
                 }
             };
-            match answers.came_of(op, caller, begun, outcome) {
+            let answer = answers.came_of(op, caller, begun, outcome);
+            crash::point("before-reply", name);
+            match answer {
                 Ok(answer) => reply.answer(answer),
                 Err(errno) => reply.refuse(errno),
             }
@@ -137,7 +140,9 @@ impl Answers {
                     return;
                 }
             };
-            match answers.came_of(op, caller, begun, outcome.map(|done| ((), done))) {
+            let answer = answers.came_of(op, caller, begun, outcome.map(|done| ((), done)));
+            crash::point("before-reply", "lock");
+            match answer {
                 Ok(()) => reply.answer(()),
                 Err(errno) => reply.refuse(errno),
             }

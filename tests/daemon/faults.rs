@@ -51,12 +51,13 @@ fn faults() -> Vec<(String, String)> {
         (text("[mount]\nprotect_new = true\nprotect_new = true\n"), text("3: protect_new: duplicate key")),
         (text("[mount]\n[mount] # again\n"), text("2: [mount]: duplicate key")),
         // Unknown keys, in each table.
-        (text("host = \"a\"\n"), text("1: host: unknown field `host`, expected one of `mount`, `endpoint`, `registry`, `access`")),
-        (text("\n[mounts]\n"), text("2: [mounts]: unknown field `mounts`, expected one of `mount`, `endpoint`, `registry`, `access`")),
+        (text("host = \"a\"\n"), text("1: host: unknown field `host`, expected one of `mount`, `endpoint`, `registry`, `journal`, `access`")),
+        (text("\n[mounts]\n"), text("2: [mounts]: unknown field `mounts`, expected one of `mount`, `endpoint`, `registry`, `journal`, `access`")),
         (text("[mount]\n  hots = \"a\"\n"), text("2: hots: unknown field `hots`, expected one of `host`, `options`, `cache_ttl`, `protect_new`")),
         (endpoint("size = 3"), text("4: size: unknown field `size`, expected one of `name`, `kind`, `defaults`, `load`, `generate`, `protocol`, `host`, `port`, `svm`, `user`, `password_file`, `password_env`, `password_credential`, `ca_file`, `certificate_sha256`, `insecure`, `read_timeout`, `change_timeout`, `max_calls`")),
         (endpoint("generate = { volumes = 1, snapshot = 2 }"), text("4: snapshot: unknown field `snapshot`, expected `volumes` or `snapshots`")),
         (text("[registry]\npath = \"/x\"\n"), text("2: path: a registry of this kind does not take path; docs/operating.md says who does")),
+        (text("[journal]\nfile = \"/x\"\n"), text("2: file: unknown field `file`, expected `enabled` or `path`")),
         (access("path = \"d\"\nmodes = \"0640\""), text("6: modes: unknown field `modes`, expected one of `path`, `owner`, `group`, `mode`")),
         // Wrong types.
         (text("mount = 3\n"), text("1: mount: invalid type: integer `3`, expected a table")),

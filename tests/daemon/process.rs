@@ -85,7 +85,12 @@ impl Daemon {
 
     /// Another one, with the same configuration, on the same mount point; not waiting.
     pub fn another(&self) -> Daemon {
-        Daemon::on(self.dir.clone(), |command| command, &[])
+        self.another_with(|command| command)
+    }
+
+    /// The same; the command may be changed before it starts.
+    pub fn another_with(&self, change: impl FnOnce(&mut Command) -> &mut Command) -> Daemon {
+        Daemon::on(self.dir.clone(), change, &[])
     }
 
     fn on(
@@ -95,6 +100,8 @@ impl Daemon {
     ) -> Daemon {
         let log = NamedTempFile::new().unwrap();
         let mut command = filerfs();
+        // What a mount keeps by default it keeps here.
+        command.env("STATE_DIRECTORY", dir.path().join("state"));
         change(&mut command);
         command.arg("mount").args(arguments);
         if fs::metadata(dir.path().join("filerfs.toml")).unwrap().len() > 0 {
