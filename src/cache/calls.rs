@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result, Rule,
-    Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, HostName, NewVolume, Newer, Policy, PolicyName, Result,
+    Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 impl Cache {
@@ -183,6 +183,10 @@ impl StorageBackend for Cache {
         Ok(list.await?.to_vec())
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.inner.all_snapshots().await
+    }
+
     /// From the list: it costs one call as well, and the next one none.
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         let list = self.get_snapshots(volume).await?;
@@ -234,6 +238,10 @@ impl StorageBackend for Cache {
             |inner| async move { inner.nfs_locks(&name).await },
         )
         .await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.inner.all_nfs_locks().await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
