@@ -174,11 +174,11 @@ impl StorageBackend for Cache {
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
-        let name = volume.clone();
-        let list = self.answer(
+        let list = self.of_volume(
             |known| &mut known.snapshots,
-            volume.clone(),
-            |inner| async move { inner.get_snapshots(&name).await.map(Arc::new) },
+            volume,
+            |inner, volume| async move { inner.get_snapshots(&volume).await },
+            |inner| async move { inner.all_snapshots().await },
         );
         Ok(list.await?.to_vec())
     }
@@ -231,11 +231,11 @@ impl StorageBackend for Cache {
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
-        let name = volume.clone();
-        self.answer(
+        self.of_volume(
             |known| &mut known.nfs_locks,
-            volume.clone(),
-            |inner| async move { inner.nfs_locks(&name).await },
+            volume,
+            |inner, volume| async move { inner.nfs_locks(&volume).await },
+            |inner| async move { inner.all_nfs_locks().await },
         )
         .await
     }

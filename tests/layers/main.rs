@@ -11,6 +11,7 @@ mod freshness;
 mod gate;
 mod settled;
 mod stale;
+mod walk;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

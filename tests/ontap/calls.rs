@@ -107,6 +107,22 @@ async fn snapshots_and_nfs_locks_of_all_volumes_cost_the_pages_of_one_listing() 
 }
 
 #[tokio::test]
+async fn a_walk_over_all_volumes_asks_for_an_eighth_of_them_and_then_for_all() {
+    let (filer, endpoint) = endpoint();
+    let volumes = endpoint.volumes().await.unwrap();
+    filer.take_calls();
+    for volume in volumes.iter() {
+        assert_eq!(endpoint.get_snapshots(&volume.name).await.unwrap().len(), 2);
+    }
+    assert_eq!(filer.take_calls(), "snapshot-get-iter 128");
+    for volume in volumes.iter() {
+        assert!(endpoint.nfs_locks(&volume.name).await.unwrap().is_empty());
+    }
+    // Of those that were asked for alone also whether they are there.
+    assert_eq!(filer.take_calls(), "lock-get-iter 125, volume-get-iter 124");
+}
+
+#[tokio::test]
 async fn changes_of_one_step_cost_one_call() {
     let (filer, endpoint) = endpoint();
     let volume = v("vol0007");
