@@ -9,6 +9,7 @@ pub mod model;
 pub mod names;
 pub mod rule;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,6 +22,9 @@ pub use rule::Rule;
 
 /// A list of volumes. Two lists at one address are the same list.
 pub type Volumes = Arc<Vec<Arc<Volume>>>;
+
+/// A list for each volume. Those with an empty one may be left out, those that are not shown may be in it.
+pub type ByVolume<T> = HashMap<VolumeName, Vec<T>>;
 
 /// One filer, or whatever else holds volumes.
 #[async_trait]
@@ -75,6 +79,9 @@ pub trait StorageBackend: Send + Sync {
     /// The snapshots of a volume, oldest first.
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>>;
 
+    /// The same of all volumes at once.
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>>;
+
     /// One snapshot.
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>>;
 
@@ -109,6 +116,9 @@ pub trait StorageBackend: Send + Sync {
 
     /// The clients that hold NFS locks on files of the volume, each once.
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>>;
+
+    /// The same of all volumes at once.
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>>;
 
     /// Breaks all NFS locks of a client on files of the volume.
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()>;

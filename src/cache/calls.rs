@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
-    Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
 impl Cache {
@@ -174,13 +174,17 @@ impl StorageBackend for Cache {
     }
 
     async fn get_snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
-        let name = volume.clone();
-        let list = self.answer(
+        let list = self.of_volume(
             |known| &mut known.snapshots,
-            volume.clone(),
-            |inner| async move { inner.get_snapshots(&name).await.map(Arc::new) },
+            volume,
+            |inner, volume| async move { inner.get_snapshots(&volume).await },
+            |inner| async move { inner.all_snapshots().await },
         );
         Ok(list.await?.to_vec())
+    }
+
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.inner.all_snapshots().await
     }
 
     /// From the list: it costs one call as well, and the next one none.
@@ -227,13 +231,17 @@ impl StorageBackend for Cache {
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
-        let name = volume.clone();
-        self.answer(
+        self.of_volume(
             |known| &mut known.nfs_locks,
-            volume.clone(),
-            |inner| async move { inner.nfs_locks(&name).await },
+            volume,
+            |inner, volume| async move { inner.nfs_locks(&volume).await },
+            |inner| async move { inner.all_nfs_locks().await },
         )
         .await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.inner.all_nfs_locks().await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {

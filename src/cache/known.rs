@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
+use super::walk::OfVolumes;
 use crate::backend::{Kind, Policy, PolicyName, Result, Snapshot, Volume, VolumeName};
 
 /// A call that several callers wait for. When nobody does any more, it is no more.
@@ -100,9 +101,9 @@ pub struct Known {
     /// One volume.
     pub volume: Answers<VolumeName, Arc<Volume>>,
     /// The snapshots of a volume.
-    pub snapshots: Answers<VolumeName, List<Snapshot>>,
+    pub snapshots: OfVolumes<List<Snapshot>>,
     /// The clients that hold NFS locks on a volume.
-    pub nfs_locks: Answers<VolumeName, Vec<String>>,
+    pub nfs_locks: OfVolumes<Vec<String>>,
     /// The list of policies.
     pub policies: Answers<(), List<Policy>>,
     /// One policy.
@@ -120,14 +121,14 @@ impl Known {
     /// The snapshots of a volume were changed, and with them its sizes.
     pub fn forget_snapshots(&mut self, volume: &VolumeName) {
         self.forget_volume(volume);
-        self.snapshots.forget(volume);
-        self.nfs_locks.forget(volume);
+        self.snapshots.each.forget(volume);
+        self.nfs_locks.each.forget(volume);
     }
 
     /// Locks of NFS clients on a volume were broken.
     pub fn forget_nfs_locks(&mut self, volume: &VolumeName) {
         self.generation += 1;
-        self.nfs_locks.forget(volume);
+        self.nfs_locks.each.forget(volume);
     }
 
     /// A policy was changed.
@@ -144,8 +145,8 @@ impl Known {
         }
         let names: std::collections::HashSet<_> = list.iter().map(|volume| &volume.name).collect();
         self.volume.retain(|name| names.contains(name));
-        self.snapshots.retain(|name| names.contains(name));
-        self.nfs_locks.retain(|name| names.contains(name));
+        self.snapshots.each.retain(|name| names.contains(name));
+        self.nfs_locks.each.retain(|name| names.contains(name));
     }
 
     /// A list of policies came.
@@ -162,8 +163,8 @@ impl Known {
         let ages = [
             self.volumes.oldest(),
             self.volume.oldest(),
-            self.snapshots.oldest(),
-            self.nfs_locks.oldest(),
+            self.snapshots.each.oldest(),
+            self.nfs_locks.each.oldest(),
             self.policies.oldest(),
             self.policy.oldest(),
         ];

@@ -1,10 +1,11 @@
 //! A typed memory of a storage's answers.
 //!
-//! A list fills it with records; concurrent misses share one call; a change forgets what it touched, so that
+//! A list fills it with records, a walk over the volumes asks for all; concurrent misses share one call; a change forgets what it touched, so that
 //! own changes are visible at once. While the storage does not answer, reads go on from what is known.
 
 mod calls;
 mod known;
+mod walk;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,15 +31,16 @@ impl Cache {
     }
 
     /// An answer that is remembered, or asked for once for all who want it now.
-    async fn answer<K, T, F>(
+    async fn answer<K, T, F, A>(
         &self,
-        answers: fn(&mut Known) -> &mut Answers<K, T>,
+        answers: A,
         key: K,
         ask: impl FnOnce(Arc<dyn StorageBackend>) -> F,
     ) -> Result<T>
     where
         K: Clone + Eq + std::hash::Hash + Send + 'static,
         T: Clone + Send + Sync + 'static,
+        A: Copy + Send + 'static + Fn(&mut Known) -> &mut Answers<K, T>,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let flight = {

@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 
 use super::Gate;
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Volumes,
 };
 
 /// A call and what came of it.
@@ -144,6 +145,10 @@ impl StorageBackend for Gate {
         self.read("get_snapshots", || self.inner.get_snapshots(volume)).await
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.read("all_snapshots", || self.inner.all_snapshots()).await
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.read("get_snapshot", || self.inner.get_snapshot(volume, snapshot)).await
     }
@@ -196,6 +201,10 @@ impl StorageBackend for Gate {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.read("nfs_locks", || self.inner.nfs_locks(volume)).await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.read("all_nfs_locks", || self.inner.all_nfs_locks()).await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {

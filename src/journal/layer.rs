@@ -8,8 +8,8 @@ use super::change::Change;
 use super::settle::let_lapse;
 use super::{Journal, Until};
 use crate::backend::{
-    CallCount, Capabilities, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy, PolicyName, Result,
-    Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
+    Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 use crate::crash;
 
@@ -145,6 +145,10 @@ impl StorageBackend for Journalled {
         self.backend.get_snapshots(volume).await
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.backend.all_snapshots().await
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.backend.get_snapshot(volume, snapshot).await
     }
@@ -201,6 +205,10 @@ impl StorageBackend for Journalled {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.backend.nfs_locks(volume).await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.backend.all_nfs_locks().await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {

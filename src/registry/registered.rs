@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume, Newer,
-    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
-    Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
+    Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume,
+    VolumeName, Volumes,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
@@ -279,6 +279,10 @@ impl StorageBackend for Registered {
         self.backend.get_snapshots(volume).await
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.backend.all_snapshots().await
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.backend.get_snapshot(volume, snapshot).await
     }
@@ -328,6 +332,10 @@ impl StorageBackend for Registered {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.backend.nfs_locks(volume).await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.backend.all_nfs_locks().await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    Volumes,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -204,6 +205,10 @@ impl StorageBackend for Counting {
         self.read(format!("get_snapshots({volume})"), self.inner.get_snapshots(volume)).await
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.read("all_snapshots()".into(), self.inner.all_snapshots()).await
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.read(format!("get_snapshot({volume}, {snapshot})"), self.inner.get_snapshot(volume, snapshot))
             .await
@@ -256,6 +261,10 @@ impl StorageBackend for Counting {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.read(format!("nfs_locks({volume})"), self.inner.nfs_locks(volume)).await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.read("all_nfs_locks()".into(), self.inner.all_nfs_locks()).await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {

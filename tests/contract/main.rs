@@ -72,6 +72,7 @@ macro_rules! all_rules {
                 a_deleted_snapshot_is_neither_listed_nor_found
                 a_recreated_snapshot_is_another_one
                 snapshots_of_two_volumes_are_apart
+                the_snapshots_of_all_volumes_are_those_of_each
                 a_snapshot_keeps_its_identity_through_changes
                 a_renamed_snapshot_is_the_same_one
                 a_rename_onto_another_snapshot_is_refused
@@ -158,6 +159,7 @@ macro_rules! all_rules {
                 all_locks_of_one_client_are_broken_and_no_others
                 to_break_what_nobody_holds_is_no_failure
                 nfs_locks_of_two_volumes_are_apart
+                the_nfs_locks_of_all_volumes_are_those_of_each
                 nfs_locks_of_a_missing_volume_are_refused
             }
             marks {

@@ -11,6 +11,7 @@ async fn knowing_clients(b: Backend) -> Option<Backend> {
     }
     volume(&b, "v").await;
     refused(Kind::Unsupported, b.nfs_locks(&vol("v")).await);
+    refused(Kind::Unsupported, b.all_nfs_locks().await);
     refused(Kind::Unsupported, b.break_nfs_locks(&vol("v"), "10.0.0.1").await);
     None
 }
@@ -62,6 +63,23 @@ pub async fn nfs_locks_of_two_volumes_are_apart(b: Backend) {
     b.break_nfs_locks(&vol("w"), "10.0.0.1").await.unwrap();
     assert_eq!(clients(&b, "v").await, ["10.0.0.1"]);
     assert_eq!(clients(&b, "w").await, ["10.0.0.2"]);
+}
+
+pub async fn the_nfs_locks_of_all_volumes_are_those_of_each(b: Backend) {
+    let Some(b) = knowing_clients(b).await else { return };
+    for name in ["v", "w", "none"] {
+        volume(&b, name).await;
+    }
+    assert!(b.all_nfs_locks().await.unwrap().values().all(Vec::is_empty));
+    for client in ["10.0.0.2", "10.0.0.1", "10.0.0.2"] {
+        b.client_takes_lock("v", client);
+    }
+    b.client_takes_lock("w", "10.0.0.2");
+    let all = b.all_nfs_locks().await.unwrap();
+    for name in ["none", "v", "w"] {
+        let of_it = all.get(&vol(name)).cloned().unwrap_or_default();
+        assert_eq!(of_it, clients(&b, name).await, "{name}");
+    }
 }
 
 pub async fn nfs_locks_of_a_missing_volume_are_refused(b: Backend) {

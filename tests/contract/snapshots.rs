@@ -83,6 +83,23 @@ pub async fn snapshots_of_two_volumes_are_apart(b: Backend) {
     assert_eq!(b.get_snapshots(&vol("w")).await.unwrap(), theirs);
 }
 
+pub async fn the_snapshots_of_all_volumes_are_those_of_each(b: Backend) {
+    assert!(b.all_snapshots().await.unwrap().values().all(Vec::is_empty));
+    for (name, names) in [("v", &["z", "a", "m"][..]), ("w", &["m"]), ("none", &[]), ("gone", &["s"])] {
+        volume(&b, name).await;
+        snapshots(&b, name, names).await;
+    }
+    b.restrict_volume(&vol("gone")).await.unwrap();
+    let all = b.all_snapshots().await.unwrap();
+    for name in ["none", "v", "w"] {
+        let of_it = all.get(&vol(name)).cloned().unwrap_or_default();
+        assert_eq!(of_it, b.get_snapshots(&vol(name)).await.unwrap(), "{name}");
+    }
+    b.delete_snapshot(&vol("v"), &snap("a")).await.unwrap();
+    let all = b.all_snapshots().await.unwrap();
+    assert_eq!(all[&vol("v")], b.get_snapshots(&vol("v")).await.unwrap());
+}
+
 pub async fn a_snapshot_keeps_its_identity_through_changes(b: Backend) {
     volume(&b, "v").await;
     let made = snapshots(&b, "v", &["a", "b", "c"]).await;

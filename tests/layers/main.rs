@@ -12,6 +12,7 @@ mod gate;
 mod guard;
 mod settled;
 mod stale;
+mod walk;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

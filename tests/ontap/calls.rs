@@ -98,6 +98,31 @@ async fn the_nfs_locks_of_a_volume_cost_two_calls_cold_and_none_warm() {
 }
 
 #[tokio::test]
+async fn snapshots_and_nfs_locks_of_all_volumes_cost_the_pages_of_one_listing() {
+    let (filer, endpoint) = endpoint();
+    assert_eq!(endpoint.all_snapshots().await.unwrap().values().map(Vec::len).sum::<usize>(), 2 * 999);
+    assert_eq!(filer.take_calls(), "snapshot-get-iter 4");
+    assert!(endpoint.all_nfs_locks().await.unwrap().is_empty());
+    assert_eq!(filer.take_calls(), "lock-get-iter 1");
+}
+
+#[tokio::test]
+async fn a_walk_over_all_volumes_asks_for_an_eighth_of_them_and_then_for_all() {
+    let (filer, endpoint) = endpoint();
+    let volumes = endpoint.volumes().await.unwrap();
+    filer.take_calls();
+    for volume in volumes.iter() {
+        assert_eq!(endpoint.get_snapshots(&volume.name).await.unwrap().len(), 2);
+    }
+    assert_eq!(filer.take_calls(), "snapshot-get-iter 128");
+    for volume in volumes.iter() {
+        assert!(endpoint.nfs_locks(&volume.name).await.unwrap().is_empty());
+    }
+    // Of those that were asked for alone also whether they are there.
+    assert_eq!(filer.take_calls(), "lock-get-iter 125, volume-get-iter 124");
+}
+
+#[tokio::test]
 async fn changes_of_one_step_cost_one_call() {
     let (filer, endpoint) = endpoint();
     let volume = v("vol0007");

@@ -74,6 +74,26 @@ async fn bad_snapshots_policies_and_rules_are_left_out_and_the_others_are_shown(
     assert_eq!(log.text().matches("a record is left out").count(), 2, "{}", log.text());
 }
 
+/// In a list of all volumes as in that of one.
+#[tokio::test]
+async fn snapshots_and_locks_of_no_possible_volume_are_left_out_and_the_others_are_shown() {
+    let filer = Filer::small();
+    filer.running.lock("db1", "10.0.0.1").unwrap();
+    filer.running.lock("db2", "10.0.0.2").unwrap();
+    let (zapi, log) = (filer.zapi(), warnings());
+    let (snapshots, locks) = (zapi.all_snapshots().await.unwrap(), zapi.all_nfs_locks().await.unwrap());
+    assert_eq!((snapshots[&v("db1")].len(), locks.len()), (2, 2));
+    for (call, volume) in [("snapshot-get-iter", None), ("lock-get-iter", Some("a b".to_owned()))] {
+        let fault = FaultKind::WrongRecord { field: "volume".into(), value: volume };
+        filer.running.inject(Fault::once(call, fault));
+    }
+    // The first is that of the volume db1.
+    let (snapshots, locks) = (zapi.all_snapshots().await.unwrap(), zapi.all_nfs_locks().await.unwrap());
+    assert_eq!((snapshots[&v("db1")].len(), locks.len()), (1, 1));
+    assert_eq!(locks[&v("db2")], ["10.0.0.2"]);
+    assert_eq!(log.text().matches("a record is left out").count(), 2, "{}", log.text());
+}
+
 #[tokio::test]
 async fn a_record_of_another_shape_hides_no_other() {
     let shapes = [

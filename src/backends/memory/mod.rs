@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
     PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
@@ -126,6 +126,12 @@ impl StorageBackend for Memory {
         Ok(self.state.read().volume(volume)?.snapshots())
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        let state = self.state.read();
+        let shown = state.volumes.values().filter(|held| held.usable);
+        Ok(shown.map(|held| (held.record.name.clone(), held.snapshots())).collect())
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.state.read().volume(volume)?.snapshot(snapshot).map(|kept| kept.record.clone())
     }
@@ -165,7 +171,11 @@ impl StorageBackend for Memory {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.state.read().volume(volume)?;
-        Err(Error::unsupported("tell which NFS clients hold locks"))
+        Err(unknown_clients())
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        Err(unknown_clients())
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, _client: &str) -> Result<()> {
@@ -231,4 +241,8 @@ impl Memory {
         self.state.read().volume(volume)?;
         Err(Error::unsupported("keep locks"))
     }
+}
+
+fn unknown_clients() -> Error {
+    Error::unsupported("tell which NFS clients hold locks")
 }

@@ -4,14 +4,15 @@ use serde::Deserialize;
 
 use super::volumes::{missing, possible};
 use super::xml::Element;
-use super::{Counted, Zapi, errors, records};
-use crate::backend::{Error, Kind, Result, VolumeName};
+use super::{Counted, Zapi, by_volume, errors, records};
+use crate::backend::{ByVolume, Error, Kind, Result, VolumeName};
 
 const GET: &str = "lock-get-iter";
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 struct Info {
+    volume: Option<String>,
     client_address: Option<String>,
     lock_state: Option<String>,
 }
@@ -24,23 +25,25 @@ impl Zapi {
         if !possible(volume) {
             return Err(missing(volume));
         }
-        let wanted = Element::new().names(&["volume", "lock-state", "client-address"]);
-        let arguments = Element::new()
-            .child("query", Element::new().child("lock-info", self.held(volume)))
-            .child("desired-attributes", Element::new().child("lock-info", wanted));
-        let records = self.list::<Locks>(GET, arguments).await?;
-        let waiting = |record: &Info| record.lock_state.as_deref() == Some("waiting");
-        let mut clients: Vec<String> = records
-            .into_iter()
-            .filter(|record| !waiting(record))
-            .filter_map(|record| record.client_address)
-            .collect();
-        clients.sort();
-        clients.dedup();
+        let clients = clients(self.lock_records(Some(volume)).await?);
         if clients.is_empty() {
             self.is_shown(volume).await?;
         }
         Ok(clients)
+    }
+
+    pub(super) async fn lock_clients_of_all(&self) -> Result<ByVolume<String>> {
+        let records = by_volume(GET, self.lock_records(None).await?, |record| &record.volume);
+        Ok(records.into_iter().map(|(volume, records)| (volume, clients(records))).collect())
+    }
+
+    /// Of one volume, or of all in one listing.
+    async fn lock_records(&self, of: Option<&VolumeName>) -> Result<Vec<Info>> {
+        let wanted = Element::new().names(&["volume", "lock-state", "client-address"]);
+        let arguments = Element::new()
+            .child("query", Element::new().child("lock-info", self.held(of)))
+            .child("desired-attributes", Element::new().child("lock-info", wanted));
+        self.list::<Locks>(GET, arguments).await
     }
 
     /// Breaks all locks of a client. What a client gave back meanwhile is no failure.
@@ -54,7 +57,7 @@ impl Zapi {
         {
             return self.one_volume(volume).await.map(drop);
         }
-        let query = self.held(volume).text("client-address", client);
+        let query = self.held(Some(volume)).text("client-address", client);
         let arguments = Element::new()
             .child("query", Element::new().child("lock-info", query))
             .text("continue-on-failure", true)
@@ -77,7 +80,17 @@ impl Zapi {
         }
     }
 
-    fn held(&self, volume: &VolumeName) -> Element {
-        Element::new().text("volume", volume).maybe("vserver", self.svm.as_deref())
+    fn held(&self, volume: Option<&VolumeName>) -> Element {
+        Element::new().maybe("volume", volume).maybe("vserver", self.svm.as_deref())
     }
+}
+
+/// Those that hold a lock; who waits for one does not.
+fn clients(records: Vec<Info>) -> Vec<String> {
+    let waiting = |record: &Info| record.lock_state.as_deref() == Some("waiting");
+    let holding = records.into_iter().filter(|record| !waiting(record));
+    let mut clients: Vec<String> = holding.filter_map(|record| record.client_address).collect();
+    clients.sort();
+    clients.dedup();
+    clients
 }

@@ -13,13 +13,15 @@ mod system;
 mod volumes;
 pub mod xml;
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use tokio::sync::{Mutex, OnceCell};
 
 use super::http::Http;
-use crate::backend::{Error, Kind, Result, Sent};
+use crate::backend::{ByVolume, Error, Kind, Result, Sent, VolumeName};
 use xml::{Done, Element, next_tag, read, records_alone};
 
 /// Where ZAPI is served.
@@ -188,6 +190,16 @@ fn understood<R, T>(api: &str, records: Vec<R>, read: impl Fn(R) -> Result<Optio
         }
     };
     records.into_iter().filter_map(keep).collect()
+}
+
+/// Puts records to the volumes that they name; those that name none are left out.
+fn by_volume<R>(api: &str, records: Vec<R>, name: fn(&R) -> &Option<String>) -> ByVolume<R> {
+    let named = |record| Ok(Some((VolumeName::new(required(api, "volume", name(&record))?)?, record)));
+    let mut all: ByVolume<R> = HashMap::new();
+    for (volume, record) in understood(api, records, named) {
+        all.entry(volume).or_default().push(record);
+    }
+    all
 }
 
 /// Says how far a change of several steps came.

@@ -9,8 +9,10 @@ use serde_json::{Map, json};
 use super::errors::{of_volume, refused_with};
 use super::volumes::{missing, possible};
 use super::xml::Element;
-use super::{Zapi, optional, records, required, understood};
-use crate::backend::{Error, Identity, Kind, Newer, Result, Sent, Snapshot, SnapshotName, VolumeName};
+use super::{Zapi, by_volume, optional, records, required, understood};
+use crate::backend::{
+    ByVolume, Error, Identity, Kind, Newer, Result, Sent, Snapshot, SnapshotName, VolumeName,
+};
 
 const GET: &str = "snapshot-get-iter";
 
@@ -31,33 +33,40 @@ records!(Snapshots, "snapshot-info", Info);
 impl Zapi {
     /// Oldest first. A volume without any is asked for itself: it may not be there.
     pub(super) async fn snapshots(&self, volume: &VolumeName) -> Result<Vec<Arc<Snapshot>>> {
-        Ok(self.aged_snapshots(volume).await?.into_iter().map(|(_, snapshot)| snapshot).collect())
+        Ok(without_age(self.aged_snapshots(volume).await?))
     }
 
-    /// The same, each with what tells its age within a second.
-    async fn aged_snapshots(&self, volume: &VolumeName) -> Result<Vec<(Option<u64>, Arc<Snapshot>)>> {
+    pub(super) async fn snapshots_of_all(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        let records = by_volume(GET, self.snapshot_records(None).await?, |record| &record.volume);
+        let list = |(volume, records)| {
+            let snapshots = without_age(oldest_first(&volume, records));
+            (volume, snapshots)
+        };
+        Ok(records.into_iter().map(list).collect())
+    }
+
+    /// The same of one volume, each with what tells its age within a second.
+    async fn aged_snapshots(&self, volume: &VolumeName) -> Result<Vec<Aged>> {
         if !possible(volume) {
             return Err(missing(volume));
         }
+        let records = self.snapshot_records(Some(volume)).await?;
+        if records.is_empty() {
+            self.is_shown(volume).await?;
+        }
+        Ok(oldest_first(volume, records))
+    }
+
+    /// Of one volume, or of all in one listing.
+    async fn snapshot_records(&self, of: Option<&VolumeName>) -> Result<Vec<Info>> {
         let fields =
             ["name", "volume", "access-time", "total", "cumulative-total", "snapshot-instance-uuid", "busy"];
-        let query = Element::new().text("volume", volume).maybe("vserver", self.svm.as_deref());
+        let query = Element::new().maybe("volume", of).maybe("vserver", self.svm.as_deref());
         let arguments = Element::new().child("query", Element::new().child("snapshot-info", query)).child(
             "desired-attributes",
             Element::new().child("snapshot-info", Element::new().names(&fields)),
         );
-        let records = self.list::<Snapshots>(GET, arguments).await?;
-        if records.is_empty() {
-            self.one_volume(volume).await?;
-        }
-        // Times are in seconds. Of one second, the older one holds more: the newer ones count to it.
-        let read = |record: Info| {
-            let held: Option<u64> = optional(GET, "cumulative-total", &record.cumulative_total)?;
-            Ok(Some((held, snapshot(volume, record)?)))
-        };
-        let mut snapshots = understood(GET, records, read);
-        snapshots.sort_by(|(more, a), (less, b)| a.creation_time.cmp(&b.creation_time).then(less.cmp(more)));
-        Ok(snapshots)
+        self.list::<Snapshots>(GET, arguments).await
     }
 
     pub(super) async fn snapshot(&self, volume: &VolumeName, name: &SnapshotName) -> Result<Arc<Snapshot>> {
@@ -107,6 +116,24 @@ impl Zapi {
         let restored = self.tell("snapshot-restore-volume", named(volume, name)?).await;
         restored.map_err(|error| of_snapshot(error, volume, name))
     }
+}
+
+/// A snapshot, and what it holds.
+type Aged = (Option<u64>, Arc<Snapshot>);
+
+/// Times are in seconds. Of one second, the older one holds more: the newer ones count to it.
+fn oldest_first(volume: &VolumeName, records: Vec<Info>) -> Vec<Aged> {
+    let read = |record: Info| {
+        let held: Option<u64> = optional(GET, "cumulative-total", &record.cumulative_total)?;
+        Ok(Some((held, snapshot(volume, record)?)))
+    };
+    let mut snapshots = understood(GET, records, read);
+    snapshots.sort_by(|(more, a), (less, b)| a.creation_time.cmp(&b.creation_time).then(less.cmp(more)));
+    snapshots
+}
+
+fn without_age(snapshots: Vec<Aged>) -> Vec<Arc<Snapshot>> {
+    snapshots.into_iter().map(|(_, snapshot)| snapshot).collect()
 }
 
 fn named(volume: &VolumeName, name: &SnapshotName) -> Result<Element> {

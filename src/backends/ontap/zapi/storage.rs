@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Zapi, volumes};
 use crate::backend::{
-    Api, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
     PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
 };
 
@@ -78,6 +78,10 @@ impl StorageBackend for Zapi {
         self.snapshots(volume).await
     }
 
+    async fn all_snapshots(&self) -> Result<ByVolume<Arc<Snapshot>>> {
+        self.snapshots_of_all().await
+    }
+
     async fn get_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Result<Arc<Snapshot>> {
         self.snapshot(volume, snapshot).await
     }
@@ -117,6 +121,10 @@ impl StorageBackend for Zapi {
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
         self.lock_clients(volume).await
+    }
+
+    async fn all_nfs_locks(&self) -> Result<ByVolume<String>> {
+        self.lock_clients_of_all().await
     }
 
     async fn break_nfs_locks(&self, volume: &VolumeName, client: &str) -> Result<()> {
