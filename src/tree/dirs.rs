@@ -28,7 +28,7 @@ impl Tree {
             return Ok(self.attributes(&node, stat));
         }
         if let Some(item) = self.scratch(&dir, name) {
-            return Ok(self.found_scratch(&dir, item));
+            return Ok(self.found_scratch(&item));
         }
         let members = dir.row.members().ok_or_else(gone)?;
         Ok(self.found(members.find(&dir.place, name).await?))
@@ -111,7 +111,7 @@ impl Tree {
         let dir = self.inodes.get(dir)?;
         let name = std::str::from_utf8(name).map_err(|_| gone())?;
         if let Some(item) = self.scratch(&dir, name) {
-            return self.remove_scratch(&dir, &item);
+            return self.remove_scratch(&item);
         }
         let (path, lasts) = (|| format!("{}/{name}", dir.path()), self.shared.options.tripwire);
         self.tripwire.check(caller, path, lasts)?;
@@ -158,7 +158,7 @@ impl Tree {
         if let Ok(text) = std::str::from_utf8(name)
             && let Some(item) = self.scratch(&node, text)
         {
-            return self.remove_scratch(&node, &item).map(drop);
+            return self.remove_scratch(&item).map(drop);
         }
         self.tripwire.trip(caller, node.path(), self.shared.options.tripwire);
         Err(self.not_unlinked(&node, name))

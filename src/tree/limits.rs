@@ -18,7 +18,7 @@ pub const AUDIT: usize = 1024;
 pub const EVENTS: usize = 256;
 /// The most bytes of a scratch file.
 pub const SCRATCH_BYTES: usize = 64 << 10;
-/// Scratch files in one directory.
+/// Scratch files in one directory and in the scratch directories below it.
 pub const SCRATCH_FILES: usize = 32;
 /// Scratch files of a mount.
 pub const SCRATCH_ALL: usize = 1024;

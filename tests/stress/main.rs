@@ -8,6 +8,7 @@ mod process;
 
 mod calls;
 mod ng;
+mod posix;
 
 use std::fs;
 use std::process::Command;
@@ -24,7 +25,16 @@ fn lasts() -> Duration {
 fn kernel_messages() -> Vec<String> {
     let output = Command::new("dmesg").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let about_us = ["task filerfs", "task stress", "BUG:", "kernel BUG", "Comm: filerfs", "Comm: stress-ng"];
+    let about_us = [
+        "task filerfs",
+        "task stress",
+        "task pjdfstest",
+        "BUG:",
+        "kernel BUG",
+        "Comm: filerfs",
+        "Comm: stress-ng",
+        "Comm: pjdfstest",
+    ];
     let lines = text.lines().filter(|line| about_us.iter().any(|words| line.contains(words)));
     lines.map(str::to_owned).collect()
 }

@@ -59,6 +59,9 @@ fn only_names_that_tools_make_up_are_taken() {
         "'##'",
         "'a b'",
         "-x",
+        // They would be gone after ten minutes.
+        ".git",
+        ".hg",
     ];
     let created = names.map(|name| {
         refused(
@@ -120,7 +123,7 @@ fn nothing_of_it_is_ever_in_a_collection() {
 }
 
 #[test]
-fn a_scratch_directory_holds_files_only() {
+fn a_scratch_directory_holds_files_and_directories_of_any_name() {
     check(&[
         done(
             "cd volumes/db1; mkdir .d; echo 11G > .d/any; mv .d/any .d/'other name'; mv .d/other* .x
@@ -130,6 +133,19 @@ fn a_scratch_directory_holds_files_only() {
         .printing("x\n"),
         done("cd volumes/db1; mkdir .d; echo a > .d/a; echo b > .d/b; mv .d .e; cat .e/*; rm -r .e", &[])
             .printing("a\nb\n"),
+        done(
+            "cd volumes/db1; mkdir -p .d/a/b .e; echo new > .d/a/b/x; mv .d/a .e; find .d .e; mv .e .f
+             mv .f/a/b/x comment; rm -r .d .f; ls -A | grep '^[.]' || true",
+            &["patch_volume(db1, comment=new)"],
+        )
+        .printing(".d\n.e\n.e/a\n.e/a/b\n.e/a/b/x\n"),
+        done(
+            "mkdir -p volumes/db1/.d/a; echo x > volumes/db1/.d/a/x; mv volumes/db1/.d volumes/db2/.e
+             cp -r volumes/db2/.e $T/copy; cat $T/copy/a/x; cd volumes/db2; rm -r .e; mkdir .d; rsync -a $T/copy/ .d
+             tar c .d | tar x -C .d; cat .d/.d/a/x; python3 -c 'import shutil; shutil.rmtree(\".d\")'; test ! -e .d",
+            &[],
+        )
+        .printing("x\nx\n"),
         refused(
             "cd volumes/db1; mkdir .d; : > .d/a; rmdir .d; code=$?; rm -r .d; exit $code",
             1,
@@ -137,16 +153,16 @@ fn a_scratch_directory_holds_files_only() {
             &["errno=ENOTEMPTY op=rmdir path=/dummy/volumes/db1/.d"],
         ),
         refused(
-            "cd volumes/db1; mkdir .d; mkdir .d/e; code=$?; rmdir .d; exit $code",
+            "cd volumes/db1; mkdir -p .d/a .e/a/b; mv -T .d/a .e/a; code=$?; rm -r .d .e; exit $code",
             1,
-            &["Operation not permitted"],
-            &["errno=EPERM op=mkdir path=/dummy/volumes/db1/.d/e"],
+            &["Directory not empty"],
+            &["errno=ENOTEMPTY op=rename path=/dummy/volumes/db1/.d/a"],
         ),
         refused(
-            "cd volumes/db1; mkdir .d .e; mv .d .e; code=$?; rmdir .d .e; exit $code",
+            "cd volumes/db1; mkdir -p .d/a; mv .d .d/a; code=$?; rm -r .d; exit $code",
             1,
-            &["cannot move '.d' to '.e/.d': Operation not permitted"],
-            &["errno=EPERM op=rename path=/dummy/volumes/db1/.d"],
+            &["to a subdirectory of itself"],
+            &["ok\n"],
         ),
         refused(
             "cd volumes/db1; mkdir .d; mv -T .d size_total; code=$?; rmdir .d; exit $code",
@@ -154,6 +170,44 @@ fn a_scratch_directory_holds_files_only() {
             &["cannot overwrite non-directory 'size_total' with directory '.d'"],
             &["ok\n"],
         ),
+        // Nothing of it comes out under a name that is no tool's.
+        refused(
+            "mkdir -p volumes/db1/.d/v; mv volumes/db1/.d/v volumes/v; code=$?; rm -r volumes/db1/.d; exit $code",
+            1,
+            &["Operation not permitted"],
+            &["errno=EPERM op=rename path=/dummy/volumes/db1/.d/v to=/dummy/volumes/v"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_in_a_scratch_directory_counts_for_the_directory_that_it_is_in() {
+    check(&[
+        refused(
+            "cd volumes/db1; mkdir -p .d/a/b; for i in {4..32}; do : > .d/a/b/$i; done; : > .33; code=$?
+             : > .d/a/33; mkdir .d/33; rm .d/a/b/4; : > .33; rm -r .d .33; exit $code",
+            1,
+            &[".33: No space left on device", ".d/a/33: No space", "create directory"],
+            &["errno=ENOSPC op=mkdir", "accepted: 32 in a directory and below it"],
+        ),
+        // So it is no deeper either.
+        refused(
+            "cd volumes/db1; mkdir -p .d$(printf /%s {2..33}); code=$?; mkdir -p .d$(printf /%s {2..32})
+             rm -r .d; exit $code",
+            1,
+            &["No space left on device"],
+            &["errno=ENOSPC op=mkdir"],
+        ),
+        // Nor does it come in by rename.
+        refused(
+            "mkdir volumes/db1/.d; for i in {1..20}; do : > volumes/db1/.d/$i; : > volumes/db2/.$i; done
+             mv volumes/db1/.d volumes/db2; code=$?; rm volumes/db2/.{1..9}; mv volumes/db1/.d volumes/db2
+             ls volumes/db2/.d | wc -l; rm -r volumes/db2/.d volumes/db2/.??; exit $code",
+            1,
+            &["cannot move 'volumes/db1/.d' to 'volumes/db2/.d': No space left on device"],
+            &["errno=ENOSPC op=rename path=/dummy/volumes/db1/.d"],
+        )
+        .printing("20\n"),
     ]);
 }
 
@@ -298,6 +352,23 @@ fn a_scratch_file_is_gone_after_its_time_unless_it_is_open() {
     }
     let ran = bash(&mount, outside.path(), "cd volumes/db1; cat .x; echo b > .x; cat .x");
     assert_eq!((&*ran.stdout, &*ran.stderr), ("b\n", "cat: .x: No such file or directory\n"));
+}
+
+#[test]
+fn a_scratch_directory_is_gone_with_all_that_is_in_it_unless_one_is_open() {
+    let backend = counting(SMALL);
+    let ttl = Duration::from_millis(300);
+    let tree = tree_with(backend.clone(), Options { scratch_ttl: ttl, ..options() }, Vec::new());
+    let (mount, outside) = (Mount::tree(backend, tree, false), TempDir::new().unwrap());
+    let ran = bash(
+        &mount,
+        outside.path(),
+        "cd volumes/db1; mkdir -p .d/a; : > .d/x; exec 3> .d/a/open; sleep 1; find .d; exec 3>&-
+         cd .d/a; sleep 1; ls -A ..; echo b > new; mkdir new",
+    );
+    assert_eq!(&*ran.stdout, ".d\n.d/a\n.d/a/open\n", "{ran:?}");
+    assert_eq!(ran.stderr.matches("No such file or directory").count(), 2, "{ran:?}");
+    assert_eq!(left(&mount), Vec::<String>::new());
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn limit_rows() -> &'static [Row] {
             text(".ctl/limits/scratch_bytes", "the longest scratch file, in bytes", |_, _| {
                 line(&limits::SCRATCH_BYTES.to_string())
             }),
-            text(".ctl/limits/scratch_files", "scratch files in one directory", |_, _| {
+            text(".ctl/limits/scratch_files", "scratch files in one directory and below it", |_, _| {
                 line(&limits::SCRATCH_FILES.to_string())
             }),
         ]

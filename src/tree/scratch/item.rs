@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
-use super::New;
+use super::{New, dir_row, file_row};
 use crate::backend::{Error, Identity, Kind, Result};
 use crate::tree::Done;
 use crate::tree::inodes::Node;
 use crate::tree::limits::SCRATCH_BYTES;
-use crate::tree::place::Stat;
+use crate::tree::place::{Object, Stat};
 
 /// A scratch file or directory.
 pub struct Item {
@@ -22,7 +22,7 @@ pub struct Item {
     /// Whether it is a directory.
     pub is_dir: bool,
     /// Where it is now.
-    pub(super) at: Mutex<At>,
+    at: Mutex<At>,
     state: Mutex<State>,
     /// How often it is open.
     open: AtomicUsize,
@@ -63,13 +63,24 @@ impl Item {
 
     /// Its path from the root of the mount.
     pub fn path(&self) -> String {
-        let at = self.at.lock().clone();
+        let at = self.at();
         format!("{}/{}", at.dir.path(), at.name)
     }
 
-    /// Its name.
-    pub(super) fn name(&self) -> String {
-        self.at.lock().name.clone()
+    /// Where it is now.
+    pub(super) fn at(&self) -> At {
+        self.at.lock().clone()
+    }
+
+    /// It is elsewhere from now on.
+    pub(super) fn move_to(&self, at: At) {
+        *self.at.lock() = at;
+    }
+
+    /// Its node.
+    pub(super) fn node(self: &Arc<Self>) -> Arc<Node> {
+        let row = if self.is_dir { dir_row() } else { file_row() };
+        Node::new(self.at().dir.place.at(Object::Scratch(self.clone())), row)
     }
 
     /// Its size.

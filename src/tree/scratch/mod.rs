@@ -1,31 +1,32 @@
 //! Scratch files: what editors and copying tools put beside the file that they are about to replace.
 //!
-//! They live in memory only, in directories with fixed files, and nothing of them is ever sent anywhere. One
-//! that is renamed onto an interface file is a write of its whole content.
+//! They live in memory only, in directories with fixed files and in scratch directories there, and nothing of
+//! them is ever sent anywhere. One that is renamed onto an interface file is a write of its whole content.
 
 mod item;
+mod kept;
 mod names;
 mod operations;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 
 use super::inodes::Node;
 use super::limits::{SCRATCH_ALL, SCRATCH_FILES};
+use super::place::Object;
 use super::table::{Node as Is, Row, none};
 use crate::backend::{Error, Identity, Kind, Result};
 use item::At;
 pub use item::Item;
+use kept::{Kept, home, upwards};
 
 /// Every scratch file of a mount.
 #[derive(Default)]
 pub struct Scratch {
-    dirs: Mutex<FxHashMap<u64, BTreeMap<String, Arc<Item>>>>,
+    kept: Mutex<Kept>,
     /// How many there are: mostly none, and then nobody has to look for any.
     count: AtomicUsize,
     made: AtomicU64,
@@ -66,12 +67,8 @@ impl Scratch {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let found = self.dirs.lock().get(&dir)?.get(name).cloned()?;
-        if found.is_over(ttl) {
-            self.remove(&found);
-            return None;
-        }
-        Some(found)
+        let kept = self.kept.lock();
+        kept.get(dir, name).filter(|found| !kept.is_over(found, ttl)).cloned()
     }
 
     /// All in a directory.
@@ -79,67 +76,73 @@ impl Scratch {
         if self.count.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let items: Vec<_> =
-            self.dirs.lock().get(&dir).map(|items| items.values().cloned().collect()).unwrap_or_default();
-        items.into_iter().filter(|item| !item.is_over(ttl)).collect()
+        let kept = self.kept.lock();
+        kept.inside(dir).filter(|item| !kept.is_over(item, ttl)).cloned().collect()
     }
 
     /// Makes one, in a directory where there is none of that name.
     fn make(&self, dir: &Arc<Node>, name: &str, new: New, ttl: Duration) -> Result<Arc<Item>> {
-        self.forget_unused(ttl);
-        let mut dirs = self.dirs.lock();
-        let items = dirs.entry(dir.ino).or_default();
-        if items.contains_key(name) {
-            return Err(Error::new(Kind::Exists, format!("there is a scratch file {name:?} already")));
-        }
-        if items.len() == SCRATCH_FILES || self.count.load(Ordering::Relaxed) == SCRATCH_ALL {
-            let error = Error::new(Kind::NoSpace, "there are too many scratch files");
-            let accepted = format!("accepted: {SCRATCH_FILES} in a directory, {SCRATCH_ALL} in all");
-            return Err(error.hint(accepted));
-        }
-        let (number, time) = (self.made.fetch_add(1, Ordering::Relaxed).to_string(), SystemTime::now());
-        let started = humantime::format_rfc3339_nanos(time).to_string();
-        let at = At { dir: dir.clone(), name: name.to_owned() };
-        let item = Arc::new(Item::new(Identity::of(&["scratch", &started, &number]), new, at, time));
-        items.insert(name.to_owned(), item.clone());
-        self.count.fetch_add(1, Ordering::Relaxed);
-        Ok(item)
+        self.change(|kept| {
+            kept.forget_unused(ttl);
+            check_is_there(kept, dir)?;
+            if kept.get(dir.ino, name).is_some() {
+                return Err(Error::new(Kind::Exists, format!("there is a scratch file {name:?} already")));
+            }
+            check_room(kept.below(home(dir)) + 1, kept.len() + 1)?;
+            let (number, time) = (self.made.fetch_add(1, Ordering::Relaxed).to_string(), SystemTime::now());
+            let started = humantime::format_rfc3339_nanos(time).to_string();
+            let at = At { dir: dir.clone(), name: name.to_owned() };
+            let item = Arc::new(Item::new(Identity::of(&["scratch", &started, &number]), new, at, time));
+            kept.put(&item);
+            Ok(item)
+        })
     }
 
     /// Forgets one; who has it open may go on.
     fn remove(&self, item: &Arc<Item>) {
-        let at = item.at.lock().clone();
-        let mut dirs = self.dirs.lock();
-        let Some(items) = dirs.get_mut(&at.dir.ino) else { return };
-        if items.get(&at.name).is_some_and(|kept| Arc::ptr_eq(kept, item)) {
-            items.remove(&at.name);
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
-        if items.is_empty() {
-            dirs.remove(&at.dir.ino);
-        }
+        self.change(|kept| kept.remove(item));
     }
 
-    /// Gives one another name; what had it is forgotten.
-    fn rename(&self, item: &Arc<Item>, dir: &Arc<Node>, name: &str) {
-        self.remove(item);
-        let mut dirs = self.dirs.lock();
-        let replaced = dirs.entry(dir.ino).or_default().insert(name.to_owned(), item.clone());
-        *item.at.lock() = At { dir: dir.clone(), name: name.to_owned() };
-        if replaced.is_none() {
-            self.count.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Gives one another name, and with it all that is in it; what had the name is forgotten.
+    fn rename(&self, item: &Arc<Item>, dir: &Arc<Node>, name: &str) -> Result<()> {
+        self.change(|kept| {
+            check_is_there(kept, dir)?;
+            let own = item.node().ino;
+            if upwards(dir).any(|above| above.ino == own) {
+                return Err(Error::new(Kind::Invalid, "a directory cannot be moved into itself"));
+            }
+            let (from, to) = (home(&item.at().dir), home(dir));
+            if from != to {
+                check_room(kept.below(to) + 1 + kept.below(own), kept.len())?;
+            }
+            kept.remove(item);
+            item.move_to(At { dir: dir.clone(), name: name.to_owned() });
+            kept.put(item);
+            Ok(())
+        })
     }
 
-    fn forget_unused(&self, ttl: Duration) {
-        let over: Vec<_> = self
-            .dirs
-            .lock()
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter(|i| i.is_over(ttl))
-            .cloned()
-            .collect();
-        over.iter().for_each(|item| self.remove(item));
+    fn change<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
+        let mut kept = self.kept.lock();
+        let done = change(&mut kept);
+        self.count.store(kept.len(), Ordering::Relaxed);
+        done
     }
+}
+
+/// In a scratch directory that is gone nothing is made.
+fn check_is_there(kept: &Kept, dir: &Node) -> Result<()> {
+    match &dir.place.object {
+        Object::Scratch(item) if !kept.has(item) => Err(Error::not_found("this directory is gone")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there may be so many in a directory of the tree, with its scratch directories, and in all.
+fn check_room(here: usize, all: usize) -> Result<()> {
+    if here <= SCRATCH_FILES && all <= SCRATCH_ALL {
+        return Ok(());
+    }
+    let error = Error::new(Kind::NoSpace, "there are too many scratch files");
+    Err(error.hint(format!("accepted: {SCRATCH_FILES} in a directory and below it, {SCRATCH_ALL} in all")))
 }

@@ -9,8 +9,8 @@ pub fn is_tool_shaped(name: &str, dir: &Row) -> bool {
             .is_some_and(|rest| rest.len() == letters && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     let after_own = || dir.rows().iter().filter_map(|row| name.strip_prefix(row.name));
-    // Swap files, rsync, Ansible, partial directories.
-    name.starts_with('.')
+    // Swap files, rsync, Ansible, partial directories; but a repository is meant to stay.
+    (name.starts_with('.') && ![".git", ".hg", ".svn"].contains(&name))
         // Backups.
         || (name.ends_with('~') && name.len() > 1)
         // What emacs saves by itself.
@@ -92,6 +92,7 @@ mod tests {
             "other.o1a2b3c",
             "other.lock",
             "4913",
+            ".git",
         ] {
             assert!(!is_tool_shaped(name, row()), "{name}");
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::is_tool_shaped;
-use super::{Item, New, dir_row, file_row};
+use super::{Item, New};
 use crate::tree::dirs::too_long;
 use crate::tree::files::Opening;
 use crate::tree::inodes::Node;
@@ -40,14 +40,14 @@ impl Tree {
         let items = self.scratch.all(dir.ino, self.scratch_ttl());
         items
             .into_iter()
-            .map(|item| Entry { name: item.name(), stat: item.stat(), node: node(dir, item) })
+            .map(|item| Entry { name: item.at().name, stat: item.stat(), node: item.node() })
             .collect()
     }
 
     /// The kernel is told of one.
-    pub(in crate::tree) fn found_scratch(&self, dir: &Node, item: Arc<Item>) -> Attributes {
+    pub(in crate::tree) fn found_scratch(&self, item: &Arc<Item>) -> Attributes {
         item.touch();
-        let node = node(dir, item);
+        let node = item.node();
         self.inodes.remember(&node);
         self.scratch_attributes(&node)
     }
@@ -83,19 +83,24 @@ impl Tree {
         if name.len() > NAME_BYTES {
             return Err(too_long(name));
         }
-        if !self.takes_scratch(dir, name) || (new.is_dir && matches!(dir.place.object, Object::Scratch(_))) {
+        if !self.takes_scratch(dir, name) {
             return Err(self.not_created(dir, name.as_bytes()));
         }
-        Ok(self.found_scratch(dir, self.scratch.make(dir, name, new, self.scratch_ttl())?))
+        Ok(self.found_scratch(&self.scratch.make(dir, name, new, self.scratch_ttl())?))
     }
 
     /// unlink or rmdir of one.
-    pub(in crate::tree) fn remove_scratch(&self, dir: &Node, item: &Arc<Item>) -> Result<Done> {
-        if item.is_dir && !self.scratch.all(node(dir, item.clone()).ino, self.scratch_ttl()).is_empty() {
-            return Err(Error::new(Kind::NotEmpty, "this scratch directory is not empty"));
-        }
+    pub(in crate::tree) fn remove_scratch(&self, item: &Arc<Item>) -> Result<Done> {
+        self.check_is_empty(item)?;
         self.scratch.remove(item);
         Ok(Done::scratch())
+    }
+
+    fn check_is_empty(&self, item: &Arc<Item>) -> Result<()> {
+        if item.is_dir && !self.scratch.all(item.node().ino, self.scratch_ttl()).is_empty() {
+            return Err(Error::new(Kind::NotEmpty, "this scratch directory is not empty"));
+        }
+        Ok(())
     }
 
     /// rename(2) of one: onto an interface file it is a write of its whole content, elsewhere another name.
@@ -120,17 +125,15 @@ impl Tree {
         }
         let taken = self.scratch(to, new);
         let fits = taken.as_ref().is_none_or(|taken| taken.is_dir == item.is_dir);
-        // As with mkdir, none in another.
-        let nested = item.is_dir && matches!(to.place.object, Object::Scratch(_));
-        if !fits || nested || !self.takes_scratch(to, new) {
+        if !fits || !self.takes_scratch(to, new) {
             let error =
                 Error::new(Kind::NotPermitted, format!("a scratch file cannot be renamed to {new:?}"));
             return Err(error.hint("only to a file of its directory, as that one's new value"));
         }
         if let Some(taken) = taken {
-            self.remove_scratch(to, &taken)?;
+            self.check_is_empty(&taken)?;
         }
-        self.scratch.rename(&item, to, new);
+        self.scratch.rename(&item, to, new)?;
         item.touch();
         Ok(Done::scratch())
     }
@@ -146,9 +149,4 @@ impl Tree {
         item.touch();
         Ok(self.scratch_attributes(node))
     }
-}
-
-fn node(dir: &Node, item: Arc<Item>) -> Arc<Node> {
-    let row = if item.is_dir { dir_row() } else { file_row() };
-    Node::new(dir.place.at(Object::Scratch(item)), row)
 }
