@@ -42,10 +42,10 @@ async fn volumes_are_read_and_not_changed_while_the_registry_is_down() {
         let listed = seen.volumes().await.unwrap();
         assert_eq!(protected(&listed[0]), Some(true), "round {round}");
         assert_eq!(protected(&listed[1]), Some(false));
-        assert_eq!(protected(&*seen.get_volume(&vol("marked")).await.unwrap()), Some(true));
+        assert_eq!(protected(&seen.get_volume(&vol("marked")).await.unwrap()), Some(true));
         // Nobody knows, so nobody says "no".
-        assert!(fresh.volumes().await.unwrap().iter().all(|volume| protected(volume) == None));
-        assert_eq!(protected(&*fresh.get_volume(&vol("marked")).await.unwrap()), None);
+        assert!(fresh.volumes().await.unwrap().iter().all(|volume| protected(volume).is_none()));
+        assert_eq!(protected(&fresh.get_volume(&vol("marked")).await.unwrap()), None);
         for mount in [&seen, &fresh] {
             unavailable(mount.restrict_volume(&vol("plain")).await);
             unavailable(mount.patch_volume(&vol("plain"), &protect).await);
