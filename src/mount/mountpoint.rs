@@ -113,9 +113,9 @@ impl MountPoint {
     }
 }
 
-/// A mount whose daemon is gone answers ENOTCONN.
+/// A mount whose daemon is gone answers ENOTCONN. Not to a stat: the kernel remembers attributes for a while.
 fn is_dead(path: &Path) -> bool {
-    fs::metadata(path).is_err_and(|e| e.raw_os_error() == Some(libc::ENOTCONN))
+    File::open(path).is_err_and(|e| e.raw_os_error() == Some(libc::ENOTCONN))
 }
 
 /// Takes a dead mount off, if it is ours; another's is not touched.
