@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use glob::Pattern;
 use nix::unistd::{Group, User, getegid, geteuid, gethostname};
@@ -59,11 +59,13 @@ fn composed(
     log_level: Box<dyn LogLevel>,
     journal: impl FnOnce() -> Result<Option<Arc<Journal>>, ConfigError>,
 ) -> Result<(Tree, Option<Arc<Journal>>), ConfigError> {
-    let parts = (storages(config), registry(config), host(config), access(config));
-    let (storages, registry, host, access) = match parts {
-        (Ok(storages), Ok(registry), Ok(host), Ok(access)) => (storages, registry, host, access),
-        (storages, registry, host, access) => {
-            let faults = [storages.err(), registry.err(), host.err(), access.err()];
+    let parts = (storages(config), registry(config), host(config), access(config), lease(config));
+    let (storages, registry, host, access, lease) = match parts {
+        (Ok(storages), Ok(registry), Ok(host), Ok(access), Ok(lease)) => {
+            (storages, registry, host, access, lease)
+        }
+        (storages, registry, host, access, lease) => {
+            let faults = [storages.err(), registry.err(), host.err(), access.err(), lease.err()];
             return Err(ConfigError::Several(faults.into_iter().flatten().collect()));
         }
     };
@@ -85,13 +87,21 @@ fn composed(
         quiet: has(MountOption::Quiet),
         scratch_ttl: SCRATCH_TTL,
         tripwire: TRIPWIRE,
-        lease: LEASE,
+        lease,
         hide_ctl: has(MountOption::HideCtl),
     };
     let (outcomes, started) = (Outcomes::default(), SystemTime::now());
     let shared =
         Shared { options, endpoints, access, claims: Claims::default(), outcomes, started, log_level };
     Ok((Tree::new(Arc::new(shared)), journal))
+}
+
+/// How long a lock that a process holds outlives the daemon.
+fn lease(config: &Config) -> Result<Duration, ConfigError> {
+    let Some(lease) = &config.mount.lease else { return Ok(LEASE) };
+    let message = || "it could not be prolonged in time; accepted: 1s and more";
+    let given = Some(lease.get_ref().0).filter(|lease| *lease >= Duration::from_secs(1));
+    given.ok_or_else(|| config.source.fault(&lease.span(), message()))
 }
 
 /// The name locks are taken under.

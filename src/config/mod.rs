@@ -51,6 +51,8 @@ pub struct Mount {
     pub cache_ttl: Duration,
     /// Whether new volumes are protected from `rmdir`.
     pub protect_new: bool,
+    /// How long a lock that a process holds outlives the daemon.
+    pub lease: Option<Spanned<Duration>>,
 }
 
 impl Default for Mount {
@@ -60,6 +62,7 @@ impl Default for Mount {
             options: Vec::new(),
             cache_ttl: Duration(time::Duration::from_secs(2)),
             protect_new: false,
+            lease: None,
         }
     }
 }

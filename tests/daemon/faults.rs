@@ -53,7 +53,7 @@ fn faults() -> Vec<(String, String)> {
         // Unknown keys, in each table.
         (text("host = \"a\"\n"), text("1: host: unknown field `host`, expected one of `mount`, `endpoint`, `registry`, `journal`, `access`")),
         (text("\n[mounts]\n"), text("2: [mounts]: unknown field `mounts`, expected one of `mount`, `endpoint`, `registry`, `journal`, `access`")),
-        (text("[mount]\n  hots = \"a\"\n"), text("2: hots: unknown field `hots`, expected one of `host`, `options`, `cache_ttl`, `protect_new`")),
+        (text("[mount]\n  hots = \"a\"\n"), text("2: hots: unknown field `hots`, expected one of `host`, `options`, `cache_ttl`, `protect_new`, `lease`")),
         (endpoint("size = 3"), text("4: size: unknown field `size`, expected one of `name`, `kind`, `defaults`, `load`, `generate`, `protocol`, `host`, `port`, `svm`, `user`, `password_file`, `password_env`, `password_credential`, `ca_file`, `certificate_sha256`, `insecure`, `read_timeout`, `change_timeout`, `max_calls`")),
         (endpoint("generate = { volumes = 1, snapshot = 2 }"), text("4: snapshot: unknown field `snapshot`, expected `volumes` or `snapshots`")),
         (text("[registry]\npath = \"/x\"\n"), text("2: path: a registry of this kind does not take path; docs/operating.md says who does")),
@@ -67,6 +67,7 @@ fn faults() -> Vec<(String, String)> {
         (text("[mount]\noptions = \"ro\"\n"), text("2: options: invalid type: string \"ro\", expected a list")),
         (text("[mount]\nprotect_new = \"yes\"\n"), text("2: protect_new: invalid type: string \"yes\", expected true or false")),
         (text("[mount]\ncache_ttl = 2\n"), text("2: cache_ttl: invalid type: integer `2`, expected a string")),
+        (text("[mount]\nlease = \"500ms\"\n"), text("2: lease: it could not be prolonged in time; accepted: 1s and more")),
         (text("[mount]\nhost = 7\n"), text("2: host: invalid type: integer `7`, expected a string")),
         (endpoint("load = 3"), text("4: load: invalid type: integer `3`, expected a string")),
         (endpoint("generate = 3"), text("4: generate: invalid type: integer `3`, expected a table")),
