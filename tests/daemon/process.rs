@@ -155,10 +155,11 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Sends it a signal, by name.
+    /// Sends it a signal, by name. Not by a program: that would close files of ours, and wait for a stopped daemon.
     pub fn signal(&self, name: &str) {
-        let done = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
-        assert!(done.success());
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
+        nix::sys::signal::kill(pid, format!("SIG{name}").parse::<nix::sys::signal::Signal>().unwrap())
+            .unwrap();
     }
 
     /// Waits until it ends: its exit status, or the signal that it died of as a negative number.

@@ -1,0 +1,67 @@
+//! Who holds a volume, when several daemons share a registry: in files of this machine, and in etcd.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../common/etcd.rs"]
+mod etcd;
+#[path = "../ontap/filer.rs"]
+#[allow(dead_code, reason = "each test crate uses its part")]
+mod filer;
+mod life;
+#[path = "../daemon/process.rs"]
+mod process;
+mod stale;
+mod tools;
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use etcd::Etcd;
+use process::Daemon;
+
+/// A registry that several daemons share.
+enum Shared {
+    File(TempDir),
+    Etcd(Etcd),
+}
+
+impl Shared {
+    /// One of each kind.
+    fn all() -> [Shared; 2] {
+        [Shared::File(tempfile::tempdir().unwrap()), Shared::Etcd(Etcd::start(1))]
+    }
+
+    fn toml(&self) -> String {
+        match self {
+            Shared::File(dir) => {
+                format!("[registry]\nkind = \"file\"\npath = \"{}/registry\"\n", dir.path().display())
+            }
+            Shared::Etcd(etcd) => {
+                format!("[registry]\nkind = \"etcd\"\nendpoints = {:?}\n", etcd.endpoints())
+            }
+        }
+    }
+
+    /// A daemon that works in the name of this host. What it makes up is the same in each: so are the locks.
+    fn host(&self, name: &str) -> Daemon {
+        Daemon::start(&self.config(name), &[])
+    }
+
+    fn config(&self, name: &str) -> String {
+        format!(
+            "[mount]\nhost = \"{name}\"\nlease = \"2s\"\n{}[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\n\
+             generate = {{ volumes = 2, snapshots = 1 }}\n",
+            self.toml()
+        )
+    }
+}
+
+/// A file of the first volume.
+fn read(daemon: &Daemon, file: &str) -> String {
+    fs::read_to_string(daemon.path("dummy/volumes/vol00001").join(file)).unwrap()
+}
+
+/// Writes a line to a file of the first volume.
+fn write(daemon: &Daemon, file: &str, line: &str) -> std::io::Result<()> {
+    fs::write(daemon.path("dummy/volumes/vol00001").join(file), format!("{line}\n"))
+}
