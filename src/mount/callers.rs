@@ -128,9 +128,15 @@ fn is_go(pid: u32) -> bool {
     beginning.windows(NOTE.len()).any(|window| window == NOTE)
 }
 
-/// Whether a process has a file of this path below some mount point open. Reading these links asks the
-/// kernel alone, never the mount.
-pub fn has_open(pid: u32, path: &str) -> bool {
+/// Whether one of these processes has a file of this path below some mount point open. Reading these links asks the
+/// kernel alone, never the mount; but a process that is about to run another program lets nobody look until its
+/// files are closed, which may be what it waits for here. Then it is said to have the file open.
+pub async fn has_open(processes: [u32; 2], path: String) -> bool {
+    let look = move || processes.iter().any(|process| one_has_open(*process, &path));
+    proc::look(look).await.unwrap_or(true)
+}
+
+fn one_has_open(pid: u32, path: &str) -> bool {
     // Who cannot be seen from here may hold it: the list then waits for its release.
     if pid == 0 {
         return true;

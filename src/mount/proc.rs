@@ -1,6 +1,17 @@
 //! What `/proc` tells of a process or thread.
 
 use std::fs;
+use std::time::Duration;
+
+/// How long anybody waits for a look.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Looks at `/proc` where it may take long: a process in execve(2) lets nobody see its files and its state, and may
+/// itself be waiting for us, with a file that it closes. None if it took too long.
+pub async fn look<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let looked = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(look)).await;
+    looked.ok().and_then(Result::ok)
+}
 
 /// The text of `/proc/N/status`; none if it cannot be seen from here.
 pub fn status(thread: u32) -> Option<String> {

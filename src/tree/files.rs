@@ -91,16 +91,16 @@ impl Tree {
     /// Closes one descriptor of a file: applies what waited for its newline. A list that was emptied comes
     /// down to the lines that came, unless `still_open` says that the process that opened the file, or the
     /// one that closes it, has the path open yet: then more lines may come.
-    pub async fn flush(
+    pub async fn flush<F: Future<Output = bool> + Send>(
         &self,
         ino: u64,
         handle: u64,
         caller: &Caller,
-        still_open: impl Fn(u32, &str) -> bool + Send + Sync,
+        still_open: impl Fn([u32; 2], String) -> F + Send + Sync,
     ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let opener = handle.opener.pid;
-        self.finish(&handle, |path| !still_open(opener, path) && !still_open(caller.pid, path)).await
+        let who = [handle.opener.pid, caller.pid];
+        self.finish(&handle, |path| still_open(who, path)).await
     }
 
     /// Whether a close of this open file can have anything to do.
@@ -121,12 +121,16 @@ impl Tree {
     /// no close has brought down can be owed here.
     pub async fn release(&self, handle: u64) -> Result<Done> {
         match self.handles.close(handle) {
-            Some(handle) => self.finish(&handle, |_| true).await,
+            Some(handle) => self.finish(&handle, |_| std::future::ready(false)).await,
             None => Ok(Done::default()),
         }
     }
 
-    async fn finish(&self, handle: &Handle, last: impl Fn(&str) -> bool + Send + Sync) -> Result<Done> {
+    async fn finish<F: Future<Output = bool> + Send>(
+        &self,
+        handle: &Handle,
+        still_open: impl Fn(String) -> F + Send + Sync,
+    ) -> Result<Done> {
         let node = self.now(handle);
         let (place, to) = (&node.place, Target { node: &node, caller: &handle.opener });
         let mut writing = handle.writing.lock().await;
@@ -143,7 +147,7 @@ impl Tree {
         }
         if let File::List(list) = file(&node)?
             && let Some(lines) = writing.replacement().map(<[String]>::to_vec)
-            && last(&node.path())
+            && !still_open(node.path()).await
         {
             // Tried once: whoever closed has heard of a refusal, and the release must not do it after all.
             writing.owed = false;

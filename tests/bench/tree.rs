@@ -57,7 +57,7 @@ fn operations(criterion: &mut Criterion) {
         b.iter(|| {
             let handle = tree.open(size_used, Opening::default(), &CALLER).unwrap();
             black_box(at_once(tree.read(size_used, handle, 0, 4096, &CALLER)).unwrap());
-            at_once(tree.flush(size_used, handle, &CALLER, |_, _| false)).unwrap();
+            at_once(tree.flush(size_used, handle, &CALLER, |_, _| std::future::ready(false))).unwrap();
             at_once(tree.release(handle)).unwrap()
         });
     });
@@ -69,7 +69,7 @@ fn operations(criterion: &mut Criterion) {
             let handle = tree.open(size_total, emptied, &CALLER).unwrap();
             let value = values.next().unwrap();
             assert!(at_once(tree.write(size_total, handle, 0, value)).unwrap().changed);
-            at_once(tree.flush(size_total, handle, &CALLER, |_, _| false)).unwrap();
+            at_once(tree.flush(size_total, handle, &CALLER, |_, _| std::future::ready(false))).unwrap();
             at_once(tree.release(handle)).unwrap()
         });
     });

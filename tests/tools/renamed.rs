@@ -46,7 +46,10 @@ impl Side {
             [] => Ok(()),
             _ => self.runtime.block_on(self.tree.write(ino, handle, 0, text)).map(drop),
         };
-        let closed = self.runtime.block_on(self.tree.flush(ino, handle, &CALLER, |_, _| false)).map(drop);
+        let closed = self
+            .runtime
+            .block_on(self.tree.flush(ino, handle, &CALLER, |_, _| std::future::ready(false)))
+            .map(drop);
         self.runtime.block_on(self.tree.release(handle)).unwrap();
         wrote.and(closed)
     }

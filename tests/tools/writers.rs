@@ -188,3 +188,18 @@ fn config_and_defaults_take_a_whole_file_of_keys() {
         ),
     ]);
 }
+
+/// A process that runs another program closes files meanwhile, and lets nobody look at it until they are closed: who
+/// looks nevertheless, to see whether it has the list open yet, must not wait for that.
+#[test]
+fn a_list_that_execve_closes_hangs_nobody() {
+    check(&[done(
+        r#"cd policies/nfs; python3 -c '
+import os
+f = os.open("rules", os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+os.write(f, b"10.0.0.1\n")
+os.execvp("true", ["true"])'
+until test "$(cat rules)" = 10.0.0.1; do sleep 0.01; done"#,
+        &["ensure_policy_rules_absent(nfs, 10.0.0.2 @hosts)"],
+    )]);
+}
