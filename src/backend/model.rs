@@ -34,7 +34,7 @@ pub struct Settings {
     pub junction_path: Option<String>,
     /// Free text.
     pub comment: Option<String>,
-    /// Whether `rmdir` of the volume is refused.
+    /// Whether `rmdir` of the volume is refused. A back-end that has no place for it says no.
     pub protect: Option<bool>,
     /// The export policy in force.
     pub active_policy_name: Option<PolicyName>,

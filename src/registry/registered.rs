@@ -23,8 +23,22 @@ pub struct Registered {
     own: Capabilities,
     /// Which volumes there are by name, and since when that is known: a change of a volume makes it no other one.
     identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
-    /// Marks as they were seen last, of the volumes that were: reading goes on while the registry cannot be asked.
-    last: Mutex<HashMap<Identity, Marks>>,
+    /// Marks as they were seen last: reading goes on while the registry cannot be asked.
+    last: Mutex<Last>,
+}
+
+/// Marks that were seen.
+#[derive(Default)]
+struct Last {
+    marks: HashMap<Identity, Marks>,
+    /// Those of all volumes were: who is not here has none.
+    all: bool,
+}
+
+impl Last {
+    fn of(&self, volume: Identity) -> Option<Marks> {
+        self.marks.get(&volume).cloned().or_else(|| self.all.then(Marks::default))
+    }
 }
 
 /// So many volumes are changed at a time, at most.
@@ -83,8 +97,12 @@ impl Registered {
         !self.own.protect || !self.own.comments
     }
 
-    /// The record with what the registry keeps for it; what is not known is not there.
+    /// The record with what the registry keeps for it; what is not known is not there. Without any marks it is the
+    /// record of the back-end itself, shared.
     fn marked(&self, mut volume: Arc<Volume>, marks: Option<&Marks>) -> Arc<Volume> {
+        if marks == Some(&Marks::default()) {
+            return volume;
+        }
         let settings = &mut Arc::make_mut(&mut volume).settings;
         if !self.own.protect {
             settings.protect = marks.map(|marks| marks.protect);
@@ -113,8 +131,9 @@ impl Registered {
         }
         let change = MarksChange { protect: ours.protect, comment: ours.comment };
         self.registry.change_marks(&self.subject(volume), &change).await?;
-        if let Some(marks) = self.last.lock().get_mut(&volume) {
-            *marks = std::mem::take(marks).with(&change);
+        let mut last = self.last.lock();
+        if let Some(marks) = last.of(volume) {
+            last.marks.insert(volume, marks.with(&change));
         }
         Ok(())
     }
@@ -160,10 +179,13 @@ impl Registered {
         }
         let marks = match self.registry.marks(&self.subject(volume.identity)).await {
             Ok(marks) => {
-                self.last.lock().insert(volume.identity, marks.clone());
+                let mut last = self.last.lock();
+                if last.of(volume.identity).as_ref() != Some(&marks) {
+                    last.marks.insert(volume.identity, marks.clone());
+                }
                 Some(marks)
             }
-            Err(error) if cannot_be_asked(&error) => self.last.lock().get(&volume.identity).cloned(),
+            Err(error) if cannot_be_asked(&error) => self.last.lock().of(volume.identity),
             Err(error) => return Err(error),
         };
         Ok(self.marked(volume, marks.as_ref()))
@@ -206,16 +228,20 @@ impl StorageBackend for Registered {
         if !self.keeps_marks() {
             return Ok(volumes);
         }
-        match self.registry.all_marks(&self.endpoint).await {
-            Ok(mut marks) => {
-                let mut of = |volume: &Arc<Volume>| marks.remove(&volume.identity).unwrap_or_default();
-                *self.last.lock() = volumes.iter().map(|volume| (volume.identity, of(volume))).collect();
-            }
-            Err(error) if cannot_be_asked(&error) => {}
+        let marks = match self.registry.all_marks(&self.endpoint).await {
+            Ok(marks) => Some(marks),
+            Err(error) if cannot_be_asked(&error) => None,
             Err(error) => return Err(error),
+        };
+        let mut last = self.last.lock();
+        if let Some(marks) = marks {
+            *last = Last { marks, all: true };
         }
-        let last = self.last.lock();
-        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), last.get(&volume.identity));
+        // The same list is the same listing to the tree.
+        if last.all && last.marks.is_empty() {
+            return Ok(volumes);
+        }
+        let marked = |volume: &Arc<Volume>| self.marked(volume.clone(), last.of(volume.identity).as_ref());
         Ok(Arc::new(volumes.iter().map(marked).collect()))
     }
 

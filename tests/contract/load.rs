@@ -65,7 +65,7 @@ async fn what_is_loaded_is_kept_exactly() {
         max_autosize: Some(1),
         junction_path: Some("/db1".into()),
         comment: Some("the first".into()),
-        protect: None,
+        protect: Some(false),
         active_policy_name: Some(pol("nfs")),
     };
     assert_eq!(volume.settings, settings);

@@ -33,7 +33,7 @@ async fn keeping_protection(b: Backend) -> Option<Backend> {
         return Some(b);
     }
     lacks(&b, protect(true)).await;
-    lacks_shown(&b, |settings| settings.protect.is_some()).await;
+    lacks_shown(&b, |settings| settings.protect == Some(true)).await;
     None
 }
 

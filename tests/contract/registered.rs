@@ -80,6 +80,6 @@ async fn only_what_the_storage_lacks_is_kept_in_the_registry() {
     b.create_volume(&vol("v"), &plain("v")).await.unwrap();
     b.patch_volume(&vol("v"), &settings).await.unwrap();
     let beneath = storage.get_volume(&vol("v")).await.unwrap();
-    assert_eq!((beneath.settings.comment.as_deref(), beneath.settings.protect), (Some("text"), None));
+    assert_eq!((beneath.settings.comment.as_deref(), beneath.settings.protect), (Some("text"), Some(false)));
     assert_eq!(storage.capabilities().comments, b.capabilities().comments);
 }

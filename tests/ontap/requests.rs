@@ -74,7 +74,8 @@ async fn every_call_of_the_client_is_accepted_by_a_strict_filer() {
         protect: None,
     };
     zapi.patch_volume(&v("new"), &changed).await.unwrap();
-    assert_eq!(zapi.get_volume(&v("new")).await.unwrap().settings, changed);
+    let shown = Settings { protect: Some(false), ..changed };
+    assert_eq!(zapi.get_volume(&v("new")).await.unwrap().settings, shown);
 
     zapi.create_snapshot(&v("db1"), &s("s3")).await.unwrap();
     zapi.rename_snapshot(&v("db1"), &s("s3"), &s("s4")).await.unwrap();

@@ -155,7 +155,7 @@ pub(super) fn defaults() -> Settings {
         max_autosize: Some(0),
         junction_path: Some(String::new()),
         comment: Some(String::new()),
-        protect: None,
+        protect: Some(false),
         active_policy_name: None,
     }
 }

@@ -226,7 +226,7 @@ impl Zapi {
                 max_autosize: optional(GET, "volume-autosize-attributes/maximum-size", &size.maximum_size)?,
                 junction_path: Some(id.junction_path.unwrap_or_default()),
                 comment: Some(id.comment.unwrap_or_default()),
-                protect: None,
+                protect: Some(false),
                 active_policy_name: policy.as_deref().map(PolicyName::new).transpose()?,
             },
             size_used: typed(GET, "size-used", size_used)?,
