@@ -33,8 +33,8 @@ enum Asked {
 #[async_trait]
 impl Write for Lock {
     async fn plan(&self, at: &Place, text: &str, caller: &Caller) -> Result<Change> {
-        let asked = parse(text)?;
         let (volume, backend) = (at.volume().await?, at.backend()?);
+        let asked = parse(text)?;
         let lock = backend.locks(&volume.name).await?;
         let (own, place) = (&at.shared.options.host, at.clone());
         let holder = lock.as_ref().map(backend::Lock::holder);
