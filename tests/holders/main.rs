@@ -6,7 +6,9 @@ mod etcd;
 #[path = "../ontap/filer.rs"]
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod filer;
+mod histories;
 mod life;
+mod linear;
 #[path = "../daemon/process.rs"]
 mod process;
 mod stale;
@@ -37,7 +39,7 @@ impl Shared {
                 format!("[registry]\nkind = \"file\"\npath = \"{}/registry\"\n", dir.path().display())
             }
             Shared::Etcd(etcd) => {
-                format!("[registry]\nkind = \"etcd\"\nendpoints = {:?}\n", etcd.endpoints())
+                format!("[registry]\nkind = \"etcd\"\nendpoints = {:?}\ntimeout = \"2s\"\n", etcd.endpoints())
             }
         }
     }
@@ -50,7 +52,7 @@ impl Shared {
     fn config(&self, name: &str) -> String {
         format!(
             "[mount]\nhost = \"{name}\"\nlease = \"2s\"\n{}[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\n\
-             generate = {{ volumes = 2, snapshots = 1 }}\n",
+             generate = {{ volumes = 4, snapshots = 1 }}\n",
             self.toml()
         )
     }

@@ -1,0 +1,278 @@
+//! Many clients on several daemons take, free and read the locks of a few volumes, while the cluster that keeps them
+//! fails. Whatever they were told can have happened.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use crate::linear::{Did, Name, Op, Verdict, verdict};
+use crate::process::{Daemon, until};
+use crate::{Shared, etcd::Etcd};
+
+/// As many as `generate` makes up.
+const VOLUMES: usize = 4;
+
+/// How much is done.
+struct Extent {
+    histories: usize,
+    clients: usize,
+    operations: usize,
+}
+
+/// Per fault.
+fn extent() -> Extent {
+    match std::env::var_os("FILERFS_LONG") {
+        Some(_) => Extent { histories: 13, clients: 32, operations: 2000 },
+        None => Extent { histories: 5, clients: 16, operations: 1000 },
+    }
+}
+
+/// What clients were told.
+#[derive(Default, Debug)]
+struct Told {
+    done: AtomicUsize,
+    busy: AtomicUsize,
+    /// Nothing was done.
+    refused: AtomicUsize,
+    unknown: AtomicUsize,
+}
+
+/// A client: its name, its mount, and numbers that look like chance.
+struct Client<'a> {
+    name: Name,
+    mount: PathBuf,
+    begun: Instant,
+    ttl: Option<u64>,
+    chance: u64,
+    told: &'a Told,
+}
+
+impl Client<'_> {
+    fn chance(&mut self, of: u64) -> u64 {
+        self.chance = self.chance.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.chance >> 33) % of
+    }
+
+    fn now(&self) -> u64 {
+        self.begun.elapsed().as_nanos() as u64
+    }
+
+    /// One operation on the lock of some volume, and what may follow of it.
+    fn act(&mut self) -> Vec<(usize, Op)> {
+        let volume = self.chance(VOLUMES as u64) as usize;
+        let (what, began) = (self.chance(10), self.now());
+        let lock = self.mount.join(format!("dummy/volumes/vol{:05}/lock", volume + 1));
+        let name = self.name;
+        let sure = |client: &Self, did| Op { begun: began, ended: Some(client.now()), did };
+        let perhaps = |begun, did| Op { begun, ended: None, did };
+        let ops = match what {
+            0..3 => match fs::read_to_string(&lock) {
+                Ok(text) => {
+                    let holder = text.trim_end().strip_prefix("name").map(|name| name.parse().unwrap());
+                    vec![sure(self, Did::Read(holder))]
+                }
+                Err(_) => Vec::new(),
+            },
+            3..7 => {
+                let ttl = self.ttl.map(|ttl| format!(" ttl={ttl}")).unwrap_or_default();
+                let lapses = self.ttl.map(|ttl| perhaps(began + ttl * 1_000_000_000, Did::Lapsed(name)));
+                match fs::write(&lock, format!("name{name}{ttl}\n")).map_err(errno) {
+                    Ok(()) => [sure(self, Did::Took(name))].into_iter().chain(lapses).collect(),
+                    Err(Errno::EBUSY) => vec![sure(self, Did::Busy(name))],
+                    Err(Errno::EHOSTDOWN) => Vec::new(),
+                    // If it was taken, it is freed as soon as the cluster can be asked.
+                    Err(_) => vec![perhaps(began, Did::Took(name)), perhaps(began, Did::Lapsed(name))],
+                }
+            }
+            _ => match fs::write(&lock, format!("-name{name}\n")).map_err(errno) {
+                Ok(()) => vec![sure(self, Did::Freed(name))],
+                Err(Errno::EHOSTDOWN) => Vec::new(),
+                Err(_) => vec![perhaps(began, Did::Freed(name))],
+            },
+        };
+        let count = match ops.first() {
+            None => &self.told.refused,
+            Some(Op { ended: None, .. }) => &self.told.unknown,
+            Some(Op { did: Did::Busy(_), .. }) => &self.told.busy,
+            Some(_) => &self.told.done,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        ops.into_iter().map(|op| (volume, op)).collect()
+    }
+}
+
+fn errno(error: std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap())
+}
+
+/// What clients do on these hosts while a fault happens: each history is one that is possible.
+fn histories(hosts: &[Daemon], ttl: Option<u64>, lasts: Duration, fault: impl Fn()) -> Told {
+    let (extent, told) = (extent(), Told::default());
+    for history in 0..extent.histories {
+        let (begun, left) = (Instant::now(), AtomicUsize::new(extent.operations));
+        let pause = lasts * extent.clients as u32 / extent.operations as u32;
+        let client = |name: Name| Client {
+            name,
+            mount: hosts[name % hosts.len()].root(),
+            begun,
+            ttl,
+            chance: (history * 1000 + name) as u64,
+            told: &told,
+        };
+        let run = |mut client: Client<'_>| {
+            let mut ops = Vec::new();
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
+                ops.extend(client.act());
+                let jitter = client.chance(100) as u32;
+                sleep(pause * jitter / 50);
+            }
+            ops
+        };
+        let ops: Vec<(usize, Op)> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..extent.clients)
+                .map(|name| (client(name), &run))
+                .map(|(c, run)| scope.spawn(move || run(c)))
+                .collect();
+            fault();
+            clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+        });
+        for volume in 0..VOLUMES {
+            let of_volume: Vec<Op> = ops.iter().filter(|(of, _)| *of == volume).map(|(_, op)| *op).collect();
+            assert_eq!(
+                verdict(&of_volume),
+                Verdict::Possible,
+                "history {history} of volume {volume}: {of_volume:#?}"
+            );
+        }
+        free(hosts);
+    }
+    eprintln!("{told:?}");
+    told
+}
+
+/// All locks are free again: whoever holds them, or was told that nobody knows whether it does.
+fn free(hosts: &[Daemon]) {
+    for volume in 1..=VOLUMES {
+        let lock = hosts[0].path(&format!("dummy/volumes/vol{volume:05}/lock"));
+        let mut quiet = 0;
+        until("the end of all locks", || {
+            match fs::read_to_string(&lock) {
+                Ok(holder) if holder.is_empty() => quiet += 1,
+                Ok(holder) => drop(fs::write(&lock, format!("-{holder}"))),
+                Err(_) => quiet = 0,
+            }
+            sleep(Duration::from_millis(20));
+            quiet > 3
+        });
+    }
+}
+
+fn hosts(shared: &Shared, count: usize) -> Vec<Daemon> {
+    (1..=count).map(|host| shared.host(&format!("host{host}"))).collect()
+}
+
+fn cluster() -> Shared {
+    Shared::Etcd(Etcd::start(3))
+}
+
+fn nodes(shared: &Shared) -> &Etcd {
+    match shared {
+        Shared::Etcd(etcd) => etcd,
+        Shared::File(_) => unreachable!("it has no nodes"),
+    }
+}
+
+#[test]
+fn histories_are_possible_in_files_of_one_host() {
+    let shared = Shared::File(tempfile::tempdir().unwrap());
+    let told = histories(&hosts(&shared, 2), None, Duration::from_secs(2), || {});
+    assert_eq!((told.refused.into_inner(), told.unknown.into_inner()), (0, 0));
+}
+
+#[test]
+fn histories_are_possible_in_a_cluster_that_works() {
+    let shared = cluster();
+    let told = histories(&hosts(&shared, 3), None, Duration::from_secs(3), || {});
+    assert!(told.done.into_inner() > 0 && told.busy.into_inner() > 0);
+}
+
+#[test]
+fn histories_are_possible_while_leaders_are_killed() {
+    let shared = cluster();
+    let (etcd, led) = (nodes(&shared), parking_lot::Mutex::new(Vec::new()));
+    histories(&hosts(&shared, 3), None, Duration::from_secs(9), || {
+        for _ in 0..2 {
+            sleep(Duration::from_secs(1));
+            let leader = etcd.leader();
+            led.lock().push(leader);
+            etcd.kill(leader);
+            sleep(Duration::from_secs(2));
+            etcd.restart(leader);
+            sleep(Duration::from_secs(1));
+        }
+    });
+    let led = led.into_inner();
+    assert!(led.windows(2).any(|two| two[0] != two[1]), "one node led for ever: {led:?}");
+}
+
+#[test]
+fn histories_are_possible_while_two_of_three_nodes_are_down() {
+    let shared = cluster();
+    let etcd = nodes(&shared);
+    let told = histories(&hosts(&shared, 2), None, Duration::from_secs(7), || {
+        sleep(Duration::from_secs(2));
+        (0..2).for_each(|node| etcd.kill(node));
+        sleep(Duration::from_secs(3));
+        (0..2).for_each(|node| etcd.restart(node));
+    });
+    let failed = told.refused.into_inner() + told.unknown.into_inner();
+    assert!(failed > 0, "nobody has noticed that the cluster was down");
+}
+
+#[test]
+fn histories_are_possible_while_a_holder_sleeps_beyond_its_ttl() {
+    let shared = cluster();
+    let hosts = hosts(&shared, 2);
+    let (pid, stopped) = (hosts[0].pid(), AtomicUsize::new(0));
+    histories(&hosts, Some(2), Duration::from_secs(7), || {
+        sleep(Duration::from_secs(1));
+        hosts[0].signal("STOP");
+        sleep(Duration::from_secs(1));
+        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stopped.fetch_add(usize::from(state.contains(") T ")), Ordering::Relaxed);
+        sleep(Duration::from_secs(3));
+        hosts[0].signal("CONT");
+    });
+    assert_eq!(stopped.into_inner(), extent().histories);
+}
+
+/// Time is the cluster's alone.
+#[test]
+fn histories_are_possible_while_a_clock_is_an_hour_ahead() {
+    let shared = cluster();
+    let ahead = Daemon::spawn(
+        &shared.config("host1"),
+        |command| {
+            command.env("FAKETIME", "+1h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
+        },
+        &[],
+    );
+    let hosts = [ahead.ready(), shared.host("host2")];
+    histories(&hosts, Some(60), Duration::from_secs(3), || {});
+    crate::write(&hosts[0], "lock", "host1 ttl=60").unwrap();
+    let info = crate::read(&hosts[1], "lock.info");
+    let since = info.lines().find_map(|line| line.strip_prefix("since ")).unwrap();
+    let since = humantime::parse_rfc3339(since).unwrap();
+    let ahead = since.duration_since(std::time::SystemTime::now()).unwrap();
+    assert!(ahead > Duration::from_secs(3500), "{info}");
+    // Nor does it lapse early, or late.
+    assert_eq!(crate::read(&hosts[0], "lock"), "host1\n");
+    crate::write(&hosts[0], "lock", "host1 ttl=2").unwrap();
+    until("the lapse", || crate::read(&hosts[1], "lock").is_empty());
+}
