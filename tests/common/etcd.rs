@@ -31,6 +31,8 @@ pub struct Etcd {
     dir: TempDir,
     nodes: Vec<Node>,
     tls: Option<Tls>,
+    /// They can be asked at every address of the loopback device.
+    everywhere: bool,
 }
 
 struct Node {
@@ -45,8 +47,17 @@ impl Etcd {
         Etcd::with(count, None)
     }
 
-    /// The same, with certificates.
+    /// The same, in a network namespace where nobody else is: they can be asked at every address of this machine.
+    pub fn everywhere(count: usize) -> Etcd {
+        Etcd::made(count, None, true)
+    }
+
+    /// The same as `start`, with certificates.
     pub fn with(count: usize, tls: Option<Tls>) -> Etcd {
+        Etcd::made(count, tls, false)
+    }
+
+    fn made(count: usize, tls: Option<Tls>, everywhere: bool) -> Etcd {
         let scheme = if tls.is_some() { "https" } else { "http" };
         // All at once, so that they differ.
         let ports: Vec<_> = (0..2 * count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
@@ -58,7 +69,7 @@ impl Etcd {
         };
         let nodes = ports.chunks(2).map(node).collect();
         drop(ports);
-        let etcd = Etcd { dir: tempfile::tempdir().unwrap(), nodes, tls };
+        let etcd = Etcd { dir: tempfile::tempdir().unwrap(), nodes, tls, everywhere };
         (0..count).for_each(|node| etcd.spawn(node));
         (0..count).for_each(|node| etcd.ready(node));
         etcd
@@ -167,7 +178,8 @@ impl Etcd {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "etcd", "--name", &format!("n{node}")]);
         command.arg("--data-dir").arg(self.dir.path().join(format!("n{node}")));
-        command.args(["--listen-client-urls", client, "--advertise-client-urls", client]);
+        let listen = if self.everywhere { client.replace("127.0.0.1", "0.0.0.0") } else { client.clone() };
+        command.args(["--listen-client-urls", &listen, "--advertise-client-urls", client]);
         command.args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]);
         command.args(["--initial-cluster", &peers.join(","), "--logger", "zap", "--log-level", "warn"]);
         if let Some(Tls { ca, cert, key }) = &self.tls {

@@ -33,12 +33,12 @@ fn extent() -> Extent {
 
 /// What clients were told.
 #[derive(Default, Debug)]
-struct Told {
+pub struct Told {
     done: AtomicUsize,
     busy: AtomicUsize,
     /// Nothing was done.
-    refused: AtomicUsize,
-    unknown: AtomicUsize,
+    pub refused: AtomicUsize,
+    pub unknown: AtomicUsize,
 }
 
 /// A client: its name, its mount, and numbers that look like chance.
@@ -110,7 +110,7 @@ fn errno(error: std::io::Error) -> Errno {
 }
 
 /// What clients do on these hosts while a fault happens: each history is one that is possible.
-fn histories(hosts: &[Daemon], ttl: Option<u64>, lasts: Duration, fault: impl Fn()) -> Told {
+pub fn histories(hosts: &[Daemon], ttl: Option<u64>, lasts: Duration, fault: impl Fn()) -> Told {
     let (extent, told) = (extent(), Told::default());
     for history in 0..extent.histories {
         let (begun, left) = (Instant::now(), AtomicUsize::new(extent.operations));
