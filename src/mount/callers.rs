@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
 use fuser::Request;
 use nix::unistd::{Pid, getsid};
@@ -19,7 +20,7 @@ pub fn caller(request: &Request) -> Caller {
 
 /// The name of a program, as `ps` shows it, filled up with zeros.
 pub fn command(pid: u32) -> Name {
-    COMMANDS.lock().of(pid).map(|command| command.name).unwrap_or_default()
+    COMMANDS.lock().lately(pid).unwrap_or_default()
 }
 
 /// `/proc`. A process that cannot be seen from here is 0.
@@ -69,6 +70,8 @@ struct Command {
     pid: u32,
     comm: File,
     name: Name,
+    /// When the name was read.
+    since: Instant,
     /// Known once it was asked for, until another program has the process.
     removes_unseen: Option<bool>,
 }
@@ -78,12 +81,22 @@ type Name = [u8; 16];
 /// As many are kept open.
 const KEPT: usize = 16;
 
+/// For the audit, a name read so lately is that of the program that asks.
+const LATELY: Duration = Duration::from_micros(500);
+
 impl Commands {
+    /// The name, without reading it twice for one request.
+    fn lately(&mut self, pid: u32) -> Option<Name> {
+        let known = self.0.iter().find(|known| known.pid == pid && known.since.elapsed() < LATELY);
+        known.map(|known| known.name).or_else(|| self.of(pid).map(|command| command.name))
+    }
+
     fn of(&mut self, pid: u32) -> Option<&mut Command> {
         let mut name = Name::default();
         if let Some(at) = self.0.iter().position(|known| known.pid == pid) {
             if self.0[at].comm.read_at(&mut name, 0).is_ok_and(|read| read > 0) {
                 let known = &mut self.0[at];
+                known.since = Instant::now();
                 if known.name != name {
                     (known.name, known.removes_unseen) = (name, None);
                 }
@@ -94,7 +107,7 @@ impl Commands {
         let comm = File::open(format!("/proc/{pid}/comm")).ok()?;
         let _ = comm.read_at(&mut name, 0);
         self.0.truncate(KEPT - 1);
-        self.0.push_front(Command { pid, comm, name, removes_unseen: None });
+        self.0.push_front(Command { pid, comm, name, since: Instant::now(), removes_unseen: None });
         self.0.front_mut()
     }
 }
