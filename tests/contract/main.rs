@@ -180,6 +180,7 @@ macro_rules! all_rules {
 contract! {
     on_memory: crate::stacks::memory();
     on_registered_memory: crate::stacks::registered();
+    on_memory_registered_in_files: crate::stacks::registered_in_files();
     on_memory_registered_in_etcd: crate::stacks::registered_in_etcd();
     on_cached_memory: crate::stacks::cached();
     on_zapi: crate::stacks::zapi();

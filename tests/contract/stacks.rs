@@ -11,8 +11,9 @@ use filerfs::backends::ontap::zapi::Zapi;
 use filerfs::backends::ontap::{Http, Secret, Server, Trust};
 use filerfs::cache::Cache;
 use filerfs::gate::{Gate, Limits};
-use filerfs::registry::{Cluster, EtcdRegistry, MemoryRegistry, Registered};
+use filerfs::registry::{Cluster, EtcdRegistry, FileRegistry, MemoryRegistry, Registered};
 use filerfs::simulator::{Running, Settings, Simulator};
+use tempfile::TempDir;
 
 use crate::etcd::Etcd;
 use crate::given::host;
@@ -25,6 +26,8 @@ const TTL: Duration = Duration::from_secs(600);
 pub struct Backend {
     pub storage: Arc<dyn StorageBackend>,
     filer: Option<Arc<Running>>,
+    /// Where its registry is.
+    dir: Option<Arc<TempDir>>,
 }
 
 impl Deref for Backend {
@@ -37,7 +40,7 @@ impl Deref for Backend {
 impl Backend {
     /// One that needs nothing else.
     pub fn of(storage: impl StorageBackend + 'static) -> Backend {
-        Backend { storage: Arc::new(storage), filer: None }
+        Backend { storage: Arc::new(storage), filer: None, dir: None }
     }
 
     /// The same filer behind another layer.
@@ -45,7 +48,7 @@ impl Backend {
         self,
         layer: impl FnOnce(Arc<dyn StorageBackend>) -> S,
     ) -> Backend {
-        Backend { storage: Arc::new(layer(self.storage)), filer: self.filer }
+        Backend { storage: Arc::new(layer(self.storage)), filer: self.filer, dir: self.dir }
     }
 
     /// An NFS client takes a lock on a file of a volume, where there are such clients.
@@ -83,7 +86,7 @@ pub fn zapi() -> Backend {
         timeout: Duration::from_secs(60),
     };
     let storage = Zapi::new(Http::new(server).unwrap(), Some(svm));
-    Backend { storage: Arc::new(storage), filer: Some(Arc::new(filer)) }
+    Backend { storage: Arc::new(storage), filer: Some(Arc::new(filer)), dir: None }
 }
 
 /// All of it, as an endpoint of kind `ontap`.
@@ -98,6 +101,15 @@ fn gated(storage: Arc<dyn StorageBackend>) -> Gate {
 
 fn remembered(storage: Arc<dyn StorageBackend>) -> Cache {
     Cache::new(storage, TTL)
+}
+
+/// With a registry in files.
+pub fn registered_in_files() -> Backend {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = FileRegistry::open(&dir.path().join("registry")).unwrap();
+    let backend =
+        memory().behind(|storage| Registered::new("contract", host("a"), storage, Arc::new(registry)));
+    Backend { dir: Some(Arc::new(dir)), ..backend }
 }
 
 /// With a registry in one etcd for all rules, each with keys of its own.
