@@ -156,7 +156,7 @@ fn mount(
     if let Some(journal) = journal {
         runtime.spawn(async move { journal.settle().await });
     }
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         eprintln!("filerfs: ready on {}", mounted.path().display());
@@ -169,7 +169,10 @@ fn mount(
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         Ok(mounted.unmount().await?)
-    })
+    });
+    // A thread that looks at a process in execve(2) waits as long as that does: perhaps for ever.
+    runtime.shutdown_background();
+    served
 }
 
 fn check(config: Option<PathBuf>) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! From the first line to the exit status.
 
 use std::fs::{self, File};
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
 
 use nix::mount::{MsFlags, mount, umount};
 
@@ -62,6 +63,33 @@ fn a_busy_mount_is_detached_and_the_exit_status_is_0() {
     drop(open);
     shell.kill().unwrap();
     shell.wait().unwrap();
+}
+
+#[test]
+fn a_process_that_lets_nobody_look_does_not_hold_up_the_end() {
+    let slow = Daemon::start("", &[]);
+    let config = "[mount]\ncache_ttl = \"100ms\"\n\n[[endpoint]]\nname = \"d\"\nkind = \"memory\"\n";
+    let mut daemon = Daemon::start(config, &[]);
+    fs::create_dir(slow.path("dummy/volumes/v")).unwrap();
+    // execve(2) closes the file, and nobody sees what the process has open until that is done.
+    let script = "open F, '>', shift; syswrite F, 'text'; syswrite STDOUT, 'x'; <STDIN>; exec 'true'";
+    let mut perl = Command::new("perl");
+    perl.args(["-e", script]).arg(slow.path("dummy/volumes/v/comment"));
+    let mut perl = perl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    perl.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    slow.signal("STOP");
+    drop(perl.stdin.take());
+    // Only where the kernel knows more than the root does anybody look for watchers.
+    fs::metadata(daemon.path("d/volumes")).unwrap();
+    until("a look at the process", || {
+        let threads = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+        let mut states = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")));
+        states.any(|state| state.is_ok_and(|state| state.contains("State:\tD")))
+    });
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait(), 0);
+    slow.signal("CONT");
+    assert!(perl.wait().unwrap().success());
 }
 
 #[test]
