@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cut;
+mod doubt;
 #[path = "../common/etcd.rs"]
 mod etcd;
 #[path = "../ontap/filer.rs"]
@@ -12,6 +13,8 @@ mod life;
 mod linear;
 #[path = "../daemon/process.rs"]
 mod process;
+#[path = "../registry/proxy.rs"]
+mod proxy;
 mod stale;
 mod tools;
 

@@ -148,8 +148,10 @@ impl State {
         match (&lock, frees) {
             (Some(_), true) if holds => *lock = None,
             (None, false) => *lock = Some(host.to_owned()),
+            // Asked for again.
+            (Some(_), false) if holds => {}
             (None, true) => return Ok(0),
-            (Some(_), _) if holds || breaks.is_some() => return Ok(0),
+            (Some(_), _) if breaks.is_some() => return Ok(0),
             (Some(_), _) => return Err(refused(Kind::Locked)),
         }
         Ok(1)

@@ -56,12 +56,8 @@ impl Write for Lock {
                 })
             }
             (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held(holder)),
-            // It is as asked for already, and lapses with nobody.
-            (Asked::Taken(_, None), Some(_))
-                if lock.as_ref().is_some_and(|lock| lock.taken.ttl.is_none()) =>
-            {
-                Ok(None)
-            }
+            // Also if it is as asked for already: an earlier request that made it may have been reported as failed, and
+            // is undone unless its host has asked again.
             (Asked::Taken(host, ttl), _) => {
                 let new = NewLock { ttl, uid: caller.uid, process: caller.program(), ..NewLock::of(host) };
                 change(async move {
