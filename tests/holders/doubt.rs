@@ -32,9 +32,9 @@ async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
     let registry = Arc::new(EtcdRegistry::new(&cluster).unwrap());
     let shared = Shared::Etcd(etcd);
     let host = shared.host("host1");
-    for again in ["host1", "host1 ttl=60"] {
+    for (way, again) in [(Way::Deaf, "host1"), (Way::Cut, "host1 ttl=60")] {
         let of = subject(&shared, &host);
-        proxy.is(Way::Deaf);
+        proxy.is(way);
         let new = NewLock::of(HostName::new("host1").unwrap());
         assert_eq!(registry.take(&of, &new).await.unwrap_err().kind(), Kind::TimedOut);
         assert_eq!(read(&host, "lock"), "host1\n");

@@ -2,19 +2,21 @@
 //! fails. Whatever they were told can have happened.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use crate::linear::{Did, Name, Op, Verdict, verdict};
+use crate::linear::{Call, Came, Op, Verdict, check};
 use crate::process::{Daemon, until};
 use crate::{Shared, etcd::Etcd};
 
 /// As many as `generate` makes up.
 const VOLUMES: usize = 4;
+/// Steps of the search; an explanation that exists takes about as many as there are operations.
+const STEPS: usize = 2_000_000;
 
 /// How much is done.
 struct Extent {
@@ -41,12 +43,13 @@ pub struct Told {
     pub unknown: AtomicUsize,
 }
 
-/// A client: its name, its mount, and numbers that look like chance.
+/// A client: its name, its mount, what it holds, and numbers that look like chance.
 struct Client<'a> {
-    name: Name,
+    name: usize,
     mount: PathBuf,
     begun: Instant,
     ttl: Option<u64>,
+    holds: Option<usize>,
     chance: u64,
     told: &'a Told,
 }
@@ -57,69 +60,93 @@ impl Client<'_> {
         (self.chance >> 33) % of
     }
 
-    fn now(&self) -> u64 {
-        self.begun.elapsed().as_nanos() as u64
+    /// What to ask of which volume: who holds one frees it soon, asks again, or looks.
+    fn choose(&mut self) -> (usize, Call) {
+        let any = self.chance(VOLUMES as u64) as usize;
+        let ttl = self.ttl.filter(|_| self.chance(4) > 0).map(Duration::from_secs);
+        match (self.holds, self.chance(10)) {
+            (Some(held), 0..4) => (held, Call::Release),
+            (Some(held), 4 | 5) => (held, Call::Take { ttl }),
+            (Some(held), 6 | 7) => (held, Call::Read),
+            (None, 0..6) | (_, 8) => (any, Call::Take { ttl }),
+            (None, 6) => (any, Call::Release),
+            _ => (any, Call::Read),
+        }
     }
 
-    /// One operation on the lock of some volume, and what may follow of it.
-    fn act(&mut self) -> Vec<(usize, Op)> {
-        let volume = self.chance(VOLUMES as u64) as usize;
-        let (what, began) = (self.chance(10), self.now());
+    /// One operation on the lock of some volume; none if nothing was done.
+    fn act(&mut self) -> Option<(usize, Op)> {
+        let (volume, call) = self.choose();
         let lock = self.mount.join(format!("dummy/volumes/vol{:05}/lock", volume + 1));
-        let name = self.name;
-        let sure = |client: &Self, did| Op { begun: began, ended: Some(client.now()), did };
-        let perhaps = |begun, did| Op { begun, ended: None, did };
-        let ops = match what {
-            0..3 => match fs::read_to_string(&lock) {
-                Ok(text) => {
-                    let holder = text.trim_end().strip_prefix("name").map(|name| name.parse().unwrap());
-                    vec![sure(self, Did::Read(holder))]
-                }
-                Err(_) => Vec::new(),
-            },
-            3..7 => {
-                let ttl = self.ttl.map(|ttl| format!(" ttl={ttl}")).unwrap_or_default();
-                let lapses = self.ttl.map(|ttl| perhaps(began + ttl * 1_000_000_000, Did::Lapsed(name)));
-                match fs::write(&lock, format!("name{name}{ttl}\n")).map_err(errno) {
-                    Ok(()) => [sure(self, Did::Took(name))].into_iter().chain(lapses).collect(),
-                    Err(Errno::EBUSY) => vec![sure(self, Did::Busy(name))],
-                    Err(Errno::EHOSTDOWN) => Vec::new(),
-                    // If it was taken, it is freed as soon as the cluster can be asked.
-                    Err(_) => vec![perhaps(began, Did::Took(name)), perhaps(began, Did::Lapsed(name))],
-                }
+        let (name, from) = (self.name, self.begun.elapsed());
+        let came = match call {
+            Call::Take { ttl: None } => fs::write(&lock, format!("name{name}\n")).map(|()| Came::Done),
+            Call::Take { ttl: Some(ttl) } => {
+                fs::write(&lock, format!("name{name} ttl={}\n", ttl.as_secs())).map(|()| Came::Done)
             }
-            _ => match fs::write(&lock, format!("-name{name}\n")).map_err(errno) {
-                Ok(()) => vec![sure(self, Did::Freed(name))],
-                Err(Errno::EHOSTDOWN) => Vec::new(),
-                Err(_) => vec![perhaps(began, Did::Freed(name))],
-            },
+            Call::Release => fs::write(&lock, format!("-name{name}\n")).map(|()| Came::Done),
+            Call::Read => fs::read_to_string(&lock).map(|text| Came::Seen(named(&text))),
         };
-        let count = match ops.first() {
+        let to = self.begun.elapsed();
+        let came = match (call, came.map_err(errno)) {
+            (_, Ok(came)) => Some(came),
+            (Call::Take { .. }, Err(Errno::EBUSY)) => Some(Came::Busy),
+            // If it was taken, it is freed as soon as the cluster can be asked.
+            (Call::Take { .. } | Call::Release, Err(Errno::ETIMEDOUT)) => Some(Came::Unknown),
+            (_, Err(Errno::EHOSTDOWN | Errno::ETIMEDOUT)) => None,
+            (_, Err(error)) => panic!("{call:?} of name{name}: {error}"),
+        };
+        match (call, came) {
+            (Call::Take { .. }, Some(Came::Done)) => self.holds = Some(volume),
+            (Call::Release, Some(Came::Done)) => self.holds = self.holds.filter(|held| *held != volume),
+            _ => {}
+        }
+        let count = match came {
             None => &self.told.refused,
-            Some(Op { ended: None, .. }) => &self.told.unknown,
-            Some(Op { did: Did::Busy(_), .. }) => &self.told.busy,
-            Some(_) => &self.told.done,
+            Some(Came::Unknown) => &self.told.unknown,
+            Some(Came::Busy) => &self.told.busy,
+            Some(Came::Done | Came::Seen(_)) => &self.told.done,
         };
         count.fetch_add(1, Ordering::Relaxed);
-        ops.into_iter().map(|op| (volume, op)).collect()
+        Some((volume, Op { name, call, came: came?, from, to }))
     }
+}
+
+/// Who is named, if anybody.
+fn named(holder: &str) -> Option<usize> {
+    (!holder.is_empty()).then(|| holder.trim_end().strip_prefix("name").unwrap().parse().unwrap())
 }
 
 fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap())
 }
 
+/// The longest time in which nobody took a lock.
+fn gap(ops: &[(usize, Op)]) -> Duration {
+    let took = |op: &Op| matches!((op.call, op.came), (Call::Take { .. }, Came::Done));
+    let mut taken: Vec<Duration> = ops.iter().filter(|(_, op)| took(op)).map(|(_, op)| op.to).collect();
+    taken.sort();
+    taken.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
+}
+
 /// What clients do on these hosts while a fault happens: each history is one that is possible.
 pub fn histories(hosts: &[Daemon], ttl: Option<u64>, lasts: Duration, fault: impl Fn()) -> Told {
+    let mounts: Vec<PathBuf> = hosts.iter().map(Daemon::root).collect();
+    histories_on(&mounts, ttl, lasts, fault)
+}
+
+/// The same, on these mounts.
+pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault: impl Fn()) -> Told {
     let (extent, told) = (extent(), Told::default());
     for history in 0..extent.histories {
         let (begun, left) = (Instant::now(), AtomicUsize::new(extent.operations));
         let pause = lasts * extent.clients as u32 / extent.operations as u32;
-        let client = |name: Name| Client {
+        let client = |name: usize| Client {
             name,
-            mount: hosts[name % hosts.len()].root(),
+            mount: mounts[name % mounts.len()].clone(),
             begun,
             ttl,
+            holds: None,
             chance: (history * 1000 + name) as u64,
             told: &told,
         };
@@ -143,22 +170,20 @@ pub fn histories(hosts: &[Daemon], ttl: Option<u64>, lasts: Duration, fault: imp
         });
         for volume in 0..VOLUMES {
             let of_volume: Vec<Op> = ops.iter().filter(|(of, _)| *of == volume).map(|(_, op)| *op).collect();
-            assert_eq!(
-                verdict(&of_volume),
-                Verdict::Possible,
-                "history {history} of volume {volume}: {of_volume:#?}"
-            );
+            let verdict = check(&of_volume, STEPS);
+            assert_eq!(verdict, Verdict::Possible, "history {history} of volume {volume}: {of_volume:#?}");
         }
-        free(hosts);
+        eprintln!("nobody took a lock for {:.1?}", gap(&ops));
+        free(&mounts[0]);
     }
     eprintln!("{told:?}");
     told
 }
 
 /// All locks are free again: whoever holds them, or was told that nobody knows whether it does.
-fn free(hosts: &[Daemon]) {
+fn free(mount: &Path) {
     for volume in 1..=VOLUMES {
-        let lock = hosts[0].path(&format!("dummy/volumes/vol{volume:05}/lock"));
+        let lock = mount.join(format!("dummy/volumes/vol{volume:05}/lock"));
         let mut quiet = 0;
         until("the end of all locks", || {
             match fs::read_to_string(&lock) {
@@ -239,13 +264,26 @@ fn histories_are_possible_while_a_holder_sleeps_beyond_its_ttl() {
     let shared = cluster();
     let hosts = hosts(&shared, 2);
     let (pid, stopped) = (hosts[0].pid(), AtomicUsize::new(0));
+    // Clients of this host that hold a volume, as the other sees it.
+    let holds = || {
+        let lock = |volume| hosts[1].path(&format!("dummy/volumes/vol{volume:05}/lock"));
+        let holder = |volume| fs::read_to_string(lock(volume)).ok().and_then(|text| named(&text));
+        (1..=VOLUMES).filter_map(holder).any(|name| name % 2 == 0)
+    };
     histories(&hosts, Some(2), Duration::from_secs(7), || {
         sleep(Duration::from_secs(1));
-        hosts[0].signal("STOP");
-        sleep(Duration::from_secs(1));
+        until("a holder that sleeps", || {
+            hosts[0].signal("STOP");
+            let sleeps = holds();
+            if !sleeps {
+                hosts[0].signal("CONT");
+                sleep(Duration::from_millis(50));
+            }
+            sleeps
+        });
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         stopped.fetch_add(usize::from(state.contains(") T ")), Ordering::Relaxed);
-        sleep(Duration::from_secs(3));
+        sleep(Duration::from_secs(4));
         hosts[0].signal("CONT");
     });
     assert_eq!(stopped.into_inner(), extent().histories);

@@ -1,186 +1,196 @@
-//! Whether a history of operations on one lock can have happened: each of them at one instant between its beginning
-//! and its end (Wing and Gong's search, with Lowe's memory of what was tried).
+//! Whether a history of the lock of one volume can be explained: each operation took effect at one instant between
+//! its call and its answer (linearizability; Wing and Gong's search, with Lowe's memo of what was tried).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-/// Who asks for a lock.
-pub type Name = usize;
-
-/// What an operation did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Did {
-    /// It took the lock, or held it already.
-    Took(Name),
-    /// It was refused, as another held it.
-    Busy(Name),
-    /// It freed the lock if this one held it.
-    Freed(Name),
-    /// It saw who held it.
-    Read(Option<Name>),
-    /// The lock of this one came to its end by itself.
-    Lapsed(Name),
+/// What was asked of a lock.
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    Take {
+        ttl: Option<Duration>,
+    },
+    /// `-NAME`: only ever of the name's own lock.
+    Release,
+    Read,
 }
 
-/// An operation.
+/// What came of it. An error that says that nothing was done is not in a history.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Came {
+    Done,
+    /// Somebody else holds it.
+    Busy,
+    /// Who was seen to hold it.
+    Seen(Option<usize>),
+    /// It may take effect at any time from its call on, or never.
+    Unknown,
+}
+
+/// One operation; names are numbers, and times those of one clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Op {
-    pub begun: u64,
-    /// None: it may have happened at any time after it was begun, or never.
-    pub ended: Option<u64>,
-    pub did: Did,
+    pub name: usize,
+    pub call: Call,
+    pub came: Came,
+    pub from: Duration,
+    pub to: Duration,
 }
 
-/// What a search found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the search finds.
+#[derive(Debug, PartialEq)]
 pub enum Verdict {
     Possible,
-    Impossible,
+    /// With this many operations explained, at most.
+    Not(usize),
+    /// The limit of steps was reached.
     Undecided,
 }
 
-/// So many steps are tried.
-const STEPS: usize = 2_000_000;
+/// Who holds it, by which take of a free lock, and by which take last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Held {
+    name: usize,
+    made: usize,
+    last: usize,
+}
 
-type State = Option<Name>;
+type State = Option<Held>;
 
-/// The state after an operation, if it can happen in this one.
-fn after(state: State, did: Did) -> Option<State> {
-    match (did, state) {
-        (Did::Took(name), None) => Some(Some(name)),
-        (Did::Took(name), Some(holder)) => (name == holder).then_some(state),
-        (Did::Busy(name), holder) => holder.is_some_and(|holder| holder != name).then_some(state),
-        (Did::Freed(name), holder) => Some(holder.filter(|holder| *holder != name)),
-        (Did::Read(seen), holder) => (seen == holder).then_some(state),
-        (Did::Lapsed(name), holder) => (holder == Some(name)).then_some(None),
+/// Something that happens at one instant from `from` to `to`.
+struct Event {
+    from: Duration,
+    to: Duration,
+    does: Does,
+    /// Else it may happen never.
+    must: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Does {
+    /// Of the operation of this number.
+    Take {
+        name: usize,
+        op: usize,
+    },
+    Refuse {
+        name: usize,
+    },
+    /// Frees what was asked for before this instant.
+    Release {
+        name: usize,
+        until: Duration,
+    },
+    See {
+        holder: Option<usize>,
+    },
+    /// The ttl of a take is over.
+    Lapse {
+        op: usize,
+    },
+    /// A take that was reported as unknown is undone, unless it only repeated an earlier one or was repeated.
+    Undo {
+        op: usize,
+    },
+}
+
+/// Looks for an order in which all of them can have happened.
+pub fn check(ops: &[Op], limit: usize) -> Verdict {
+    let mut events: Vec<Event> = ops.iter().enumerate().flat_map(|(at, op)| events(at, op)).collect();
+    events.sort_by_key(|event| event.from);
+    let set = vec![0; events.len().div_ceil(64)];
+    let mut search = Search { ops, events, tried: HashSet::new(), left: limit, furthest: 0 };
+    match search.goes_on(set, None, 0) {
+        Some(true) => Verdict::Possible,
+        Some(false) => Verdict::Not(search.furthest),
+        None => Verdict::Undecided,
     }
 }
 
-/// Whether there is an order in which all of this can have happened, from a free lock on.
-pub fn verdict(ops: &[Op]) -> Verdict {
-    let mut ops = ops.to_vec();
-    ops.sort_by_key(|op| op.begun);
-    let mut seen = HashSet::new();
-    let mut tried = vec![Tried { done: vec![0; ops.len().div_ceil(64)], state: None, next: None }];
-    let mut steps = 0;
-    while let Some(last) = tried.last_mut() {
-        if last.next.is_none() {
-            match last.candidates(&ops) {
-                Some(next) => last.next = Some(next),
-                None => return Verdict::Possible,
+fn events(op: usize, &Op { name, call, came, from, to }: &Op) -> Vec<Event> {
+    let must = |does| Event { from, to, does, must: true };
+    let may = |from, does| Event { from, to: Duration::MAX, does, must: false };
+    let take = Does::Take { name, op };
+    let lapse = |ttl: Option<Duration>| ttl.map(|ttl| may(from + ttl, Does::Lapse { op }));
+    match (call, came) {
+        (Call::Take { ttl }, Came::Done) => [must(take)].into_iter().chain(lapse(ttl)).collect(),
+        (Call::Take { .. }, Came::Busy) => vec![must(Does::Refuse { name })],
+        (Call::Take { ttl }, Came::Unknown) => {
+            [may(from, take), may(from, Does::Undo { op })].into_iter().chain(lapse(ttl)).collect()
+        }
+        (Call::Release, Came::Done) => vec![must(Does::Release { name, until: to })],
+        (Call::Release, Came::Unknown) => vec![may(from, Does::Release { name, until: to })],
+        (Call::Read, Came::Seen(holder)) => vec![must(Does::See { holder })],
+        (call, came) => panic!("{call:?} cannot come to {came:?}"),
+    }
+}
+
+struct Search<'a> {
+    ops: &'a [Op],
+    events: Vec<Event>,
+    tried: HashSet<(Vec<u64>, State)>,
+    left: usize,
+    furthest: usize,
+}
+
+impl Search<'_> {
+    /// From a state, with these events behind it: `None` if the limit is reached.
+    fn goes_on(&mut self, set: Vec<u64>, state: State, done: usize) -> Option<bool> {
+        self.left = self.left.checked_sub(1)?;
+        self.furthest = self.furthest.max(done);
+        let is_done = |at: usize| set[at / 64] & 1 << (at % 64) != 0;
+        // Whatever comes next begins before the first of the others has ended.
+        let mut bound = Duration::MAX;
+        let mut next = Vec::new();
+        for (at, event) in self.events.iter().enumerate().filter(|(at, _)| !is_done(*at)) {
+            if event.from > bound {
+                break;
+            }
+            if event.must {
+                bound = bound.min(event.to);
+            }
+            next.push(at);
+        }
+        if bound == Duration::MAX {
+            return Some(true);
+        }
+        next.retain(|at| self.events[*at].from <= bound);
+        // What may happen never is tried last.
+        next.sort_by_key(|at| (!self.events[*at].must, self.events[*at].to));
+        for at in next {
+            let event = &self.events[at];
+            let Some(after) = self.after(event.does, state).filter(|after| event.must || *after != state)
+            else {
+                continue;
+            };
+            let must = usize::from(event.must);
+            let mut with = set.clone();
+            with[at / 64] |= 1 << (at % 64);
+            if self.tried.insert((with.clone(), after)) && self.goes_on(with, after, done + must)? {
+                return Some(true);
             }
         }
-        let Some(at) = last.next.as_mut().and_then(Vec::pop) else {
-            tried.pop();
-            continue;
-        };
-        let Some(state) = after(last.state, ops[at].did) else { continue };
-        let mut done = last.done.clone();
-        done[at / 64] |= 1 << (at % 64);
-        steps += 1;
-        if steps > STEPS {
-            return Verdict::Undecided;
-        }
-        if seen.insert((done.clone(), state)) {
-            tried.push(Tried { done, state, next: None });
-        }
-    }
-    Verdict::Impossible
-}
-
-/// A beginning of an order.
-struct Tried {
-    done: Vec<u64>,
-    state: State,
-    /// What may come next and was not tried yet, the best last.
-    next: Option<Vec<usize>>,
-}
-
-impl Tried {
-    /// What may come next: nothing that is left ended before it began. None if nothing must come any more.
-    fn candidates(&self, ops: &[Op]) -> Option<Vec<usize>> {
-        let left = || (0..ops.len()).filter(|at| self.done[at / 64] & (1 << (at % 64)) == 0);
-        let first_end = left().filter_map(|at| ops[at].ended).min()?;
-        let mut next: Vec<usize> = left().take_while(|at| ops[*at].begun <= first_end).collect();
-        // What must have happened is tried before what may have.
-        next.sort_by_key(|at| std::cmp::Reverse(ops[*at].ended.unwrap_or(u64::MAX)));
-        Some(next)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn op(begun: u64, ended: u64, did: Did) -> Op {
-        Op { begun, ended: Some(ended), did }
+        Some(false)
     }
 
-    /// It may have happened.
-    fn perhaps(begun: u64, did: Did) -> Op {
-        Op { begun, ended: None, did }
-    }
-
-    #[test]
-    fn what_can_have_happened_is_possible() {
-        let histories: [&[Op]; 8] = [
-            &[],
-            &[
-                op(0, 1, Did::Took(1)),
-                op(2, 3, Did::Busy(2)),
-                op(4, 5, Did::Freed(1)),
-                op(6, 7, Did::Took(2)),
-            ],
-            // Held already, and freed by one that does not hold it.
-            &[
-                op(0, 1, Did::Took(1)),
-                op(2, 3, Did::Took(1)),
-                op(4, 5, Did::Freed(2)),
-                op(6, 7, Did::Read(Some(1))),
-            ],
-            // At the same time: the second came first.
-            &[op(0, 10, Did::Busy(1)), op(1, 9, Did::Took(2)), op(2, 3, Did::Read(None))],
-            // Nobody knows of the first, and it did happen, late.
-            &[
-                perhaps(0, Did::Took(1)),
-                op(2, 3, Did::Read(None)),
-                op(4, 5, Did::Busy(2)),
-                op(6, 7, Did::Read(Some(1))),
-            ],
-            // It did not.
-            &[perhaps(0, Did::Took(1)), op(2, 3, Did::Took(2))],
-            // And was cleaned up.
-            &[
-                perhaps(0, Did::Took(1)),
-                perhaps(0, Did::Lapsed(1)),
-                op(2, 3, Did::Read(Some(1))),
-                op(4, 5, Did::Took(2)),
-            ],
-            &[op(0, 1, Did::Took(1)), perhaps(5, Did::Lapsed(1)), op(4, 6, Did::Took(2))],
-        ];
-        for history in histories {
-            assert_eq!(verdict(history), Verdict::Possible, "{history:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_have_happened_is_found() {
-        let histories: [&[Op]; 7] = [
-            // Two hold it.
-            &[op(0, 1, Did::Took(1)), op(2, 3, Did::Took(2))],
-            &[op(0, 5, Did::Took(1)), op(1, 6, Did::Took(2))],
-            // It was lost, or never there.
-            &[op(0, 1, Did::Took(1)), op(2, 3, Did::Read(None))],
-            // An old answer.
-            &[op(0, 1, Did::Took(1)), op(2, 3, Did::Freed(1)), op(4, 5, Did::Read(Some(1)))],
-            // Refused, though it was free.
-            &[op(0, 1, Did::Took(1)), op(2, 3, Did::Freed(1)), op(4, 5, Did::Busy(2))],
-            // It lapsed before its time.
-            &[op(0, 1, Did::Took(1)), perhaps(9, Did::Lapsed(1)), op(2, 8, Did::Took(2))],
-            // Who holds it is not told that another does.
-            &[op(0, 1, Did::Took(1)), op(2, 3, Did::Busy(1))],
-        ];
-        for history in histories {
-            assert_eq!(verdict(history), Verdict::Impossible, "{history:?}");
-        }
+    /// The state after an event; `None` if it cannot happen in this one.
+    fn after(&self, does: Does, state: State) -> Option<State> {
+        Some(match (does, state) {
+            (Does::Take { name, op }, None) => Some(Held { name, made: op, last: op }),
+            (Does::Take { name, op }, Some(held)) if held.name == name => Some(Held { last: op, ..held }),
+            (Does::Refuse { name }, Some(held)) if held.name != name => state,
+            (Does::Take { .. } | Does::Refuse { .. }, _) => return None,
+            (Does::Release { name, until }, Some(held))
+                if held.name == name && self.ops[held.last].from < until =>
+            {
+                None
+            }
+            (Does::Release { .. }, _) => state,
+            (Does::See { holder }, _) if state.map(|held| held.name) == holder => state,
+            (Does::See { .. }, _) => return None,
+            (Does::Lapse { op }, Some(held)) if held.last == op => None,
+            (Does::Undo { op }, Some(held)) if held.made == op && held.last == op => None,
+            (Does::Lapse { .. } | Does::Undo { .. }, _) => state,
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! Who holds a volume, when several daemons share a registry: in files of this machine, and in etcd.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod cut;
 mod doubt;
 #[path = "../common/etcd.rs"]
@@ -9,8 +11,10 @@ mod etcd;
 #[allow(dead_code, reason = "each test crate uses its part")]
 mod filer;
 mod histories;
+mod judged;
 mod life;
 mod linear;
+mod memory;
 #[path = "../daemon/process.rs"]
 mod process;
 #[path = "../registry/proxy.rs"]
