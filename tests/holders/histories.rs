@@ -50,6 +50,8 @@ struct Client<'a> {
     begun: Instant,
     ttl: Option<u64>,
     holds: Option<usize>,
+    /// What it asked for without being told.
+    doubts: Option<usize>,
     chance: u64,
     told: &'a Told,
 }
@@ -60,11 +62,12 @@ impl Client<'_> {
         (self.chance >> 33) % of
     }
 
-    /// What to ask of which volume: who holds one frees it soon, asks again, or looks.
+    /// What to ask of which volume: who holds one frees it soon, asks again, or looks; who was not told asks until it is.
     fn choose(&mut self) -> (usize, Call) {
         let any = self.chance(VOLUMES as u64) as usize;
         let ttl = self.ttl.filter(|_| self.chance(4) > 0).map(Duration::from_secs);
         match (self.holds, self.chance(10)) {
+            _ if let Some(volume) = self.doubts => (volume, Call::Take { ttl }),
             (Some(held), 0..4) => (held, Call::Release),
             (Some(held), 4 | 5) => (held, Call::Take { ttl }),
             (Some(held), 6 | 7) => (held, Call::Read),
@@ -97,7 +100,9 @@ impl Client<'_> {
             (_, Err(error)) => panic!("{call:?} of name{name}: {error}"),
         };
         match (call, came) {
-            (Call::Take { .. }, Some(Came::Done)) => self.holds = Some(volume),
+            (Call::Take { .. }, Some(Came::Done)) => (self.holds, self.doubts) = (Some(volume), None),
+            (Call::Take { .. }, Some(Came::Unknown)) => self.doubts = Some(volume),
+            (Call::Take { .. }, Some(Came::Busy)) => self.doubts = None,
             (Call::Release, Some(Came::Done)) => self.holds = self.holds.filter(|held| *held != volume),
             _ => {}
         }
@@ -147,6 +152,7 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
             begun,
             ttl,
             holds: None,
+            doubts: None,
             chance: (history * 1000 + name) as u64,
             told: &told,
         };
