@@ -20,9 +20,19 @@ pub struct NewLock {
     pub process: String,
     /// Tells this request from every other: what came of it can be found out later.
     pub request: String,
-    /// This request took the lock before and prolongs it: a lock of the same host that another request has taken
-    /// since stays as it is.
-    pub prolongs: bool,
+    /// What asks.
+    pub by: By,
+}
+
+/// What asks for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Somebody: the lock is theirs from now on.
+    Writing,
+    /// A process, for as long as it lives: what somebody has written stays as it is.
+    Process,
+    /// The request that took the lock before, and prolongs it: what another has taken since stays as it is.
+    Prolonging,
 }
 
 impl NewLock {
@@ -34,19 +44,61 @@ impl NewLock {
             uid: 0,
             process: String::new(),
             request: Uuid::new_v4().to_string(),
-            prolongs: false,
+            by: By::Writing,
         }
     }
 
-    /// What becomes of this request if its host asks again.
-    pub fn again(&self, new: &NewLock) -> NewLock {
-        if new.prolongs && new.request != self.request { self } else { new }.clone()
+    /// The same, as it is kept.
+    pub fn kept(self) -> NewLock {
+        let by = if self.by == By::Writing { By::Writing } else { By::Process };
+        NewLock { by, ..self }
+    }
+
+    /// Whether a lock of the same host lapses as this request says, or as it did before.
+    pub fn renews(&self, taken: &NewLock) -> bool {
+        match self.by {
+            By::Writing => true,
+            By::Process => taken.by == By::Process,
+            By::Prolonging => taken.request == self.request,
+        }
+    }
+
+    /// What becomes of a lock that was taken so, if its host asks again.
+    pub fn again(&self, taken: &NewLock) -> NewLock {
+        match self.by {
+            By::Prolonging => taken.clone(),
+            _ if self.renews(taken) => self.clone(),
+            // Whoever wrote it has been heard again: no failure of theirs is undone from here on.
+            _ => NewLock { request: Uuid::new_v4().to_string(), ..taken.clone() },
+        }
     }
 }
 
 impl From<HostName> for NewLock {
     fn from(host: HostName) -> NewLock {
         NewLock::of(host)
+    }
+}
+
+/// A lock that shall be freed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlock {
+    /// The host that holds it.
+    pub host: HostName,
+    /// Only what this request has taken, and nobody after it.
+    pub request: Option<String>,
+}
+
+impl Unlock {
+    /// Whether it is this lock.
+    pub fn frees(&self, taken: &NewLock) -> bool {
+        self.host == taken.host && self.request.as_ref().is_none_or(|request| *request == taken.request)
+    }
+}
+
+impl From<HostName> for Unlock {
+    fn from(host: HostName) -> Unlock {
+        Unlock { host, request: None }
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent, causes};
-pub use lock::{Lock, NewLock, Scope};
+pub use lock::{By, Lock, NewLock, Scope, Unlock};
 pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
@@ -111,8 +111,8 @@ pub trait StorageBackend: Send + Sync {
     /// has is refused (`Locked`).
     async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock>;
 
-    /// Frees the volume if this host holds it; otherwise does nothing, successfully.
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()>;
+    /// Frees the volume if this host holds it so; otherwise does nothing, successfully.
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()>;
 
     /// The clients that hold NFS locks on files of the volume, each once.
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>>;

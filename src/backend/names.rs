@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
+use uuid::Uuid;
 
 use super::error::{Error, Kind, Result};
 
@@ -88,6 +89,13 @@ name!(
     /// The host that holds a volume: letters, digits and `._-`, as host names are.
     HostName, "host", host
 );
+
+impl HostName {
+    /// One that nobody else has.
+    pub fn unique() -> HostName {
+        HostName(Uuid::new_v4().to_string().into())
+    }
+}
 
 fn plain(what: &str, name: &str) -> Result<()> {
     allowed(what, name, "letters, digits and : / _ . -", |c| c.is_ascii_alphanumeric() || ":/_.-".contains(c))

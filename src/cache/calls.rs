@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
+    Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName, Volumes,
 };
 
 impl Cache {
@@ -226,8 +226,8 @@ impl StorageBackend for Cache {
         self.inner.create_lock(volume, new).await
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.inner.remove_lock(volume, host).await
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
+        self.inner.remove_lock(volume, lock).await
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 
 use super::Gate;
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer,
-    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    ByVolume, CallCount, Capabilities, Error, Health, Kind, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
     Volumes,
 };
 
@@ -193,10 +193,10 @@ impl StorageBackend for Gate {
         self.change("create_lock", || self.inner.create_lock(volume, new), settled).await
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
         let settled =
-            || async { holds(self.inner.locks(volume).await?.is_none_or(|lock| lock.holder() != host)) };
-        self.change("remove_lock", || self.inner.remove_lock(volume, host), settled).await
+            || async { holds(self.inner.locks(volume).await?.is_none_or(|held| !lock.frees(&held.taken))) };
+        self.change("remove_lock", || self.inner.remove_lock(volume, lock), settled).await
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

@@ -66,6 +66,9 @@ pub enum Change {
     RemoveLock {
         volume: VolumeName,
         host: HostName,
+        /// Only what this request has taken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     BreakNfsLocks {
         volume: VolumeName,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::change::Change;
-use super::settle::let_lapse;
+use super::settle::free;
 use super::{Journal, Until};
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
-    Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    By, ByVolume, CallCount, Capabilities, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
+    VolumeName, Volumes,
 };
 use crate::crash;
 
@@ -183,7 +184,7 @@ impl StorageBackend for Journalled {
 
     /// After a crash a lock that nobody was told of is freed. So its taking is told only when the disk knows.
     async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
-        if new.prolongs {
+        if new.by == By::Prolonging {
             return self.backend.create_lock(volume, new).await;
         }
         let before = self.backend.locks(volume).await?;
@@ -191,16 +192,18 @@ impl StorageBackend for Journalled {
         let take = self.backend.create_lock(volume, new);
         match self.make(Change::create_lock(volume, new, held), take, Until::Synced).await {
             (Ok(_), Err(error)) if !held => {
-                let_lapse(self.backend.as_ref(), volume, new).await?;
+                let lock = Unlock { host: new.host.clone(), request: Some(new.request.clone()) };
+                free(self.backend.as_ref(), volume, &lock).await?;
                 Err(error.context(format!("the lock of volume {volume} was taken and freed again")))
             }
             (taken, _) => taken,
         }
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        let change = Change::RemoveLock { volume: volume.clone(), host: host.clone() };
-        self.change(change, self.backend.remove_lock(volume, host)).await
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
+        let Unlock { host, request } = lock.clone();
+        let change = Change::RemoveLock { volume: volume.clone(), host, request };
+        self.change(change, self.backend.remove_lock(volume, lock)).await
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

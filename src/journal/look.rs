@@ -1,7 +1,9 @@
 //! Whether a change was made, by what the storage shows.
 
 use super::change::Change;
-use crate::backend::{HostName, Kind, NewLock, Result, Rule, SnapshotName, StorageBackend, VolumeName};
+use crate::backend::{
+    HostName, Kind, NewLock, Result, Rule, SnapshotName, StorageBackend, Unlock, VolumeName,
+};
 
 /// What the storage shows of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +53,9 @@ async fn seen(backend: &dyn StorageBackend, change: &Change) -> Result<Found> {
         Change::CreateLock { volume, host, request, held, .. } => {
             taken(backend, volume, host, request, *held).await?
         }
-        Change::RemoveLock { volume, host } => {
-            made(backend.locks(volume).await?.is_none_or(|lock| lock.holder() != host))
+        Change::RemoveLock { volume, host, request } => {
+            let lock = Unlock { host: host.clone(), request: request.clone() };
+            made(backend.locks(volume).await?.is_none_or(|kept| !lock.frees(&kept.taken)))
         }
         Change::BreakNfsLocks { volume, client } => {
             made(!backend.nfs_locks(volume).await?.iter().any(|kept| kept == client))
@@ -98,7 +101,7 @@ async fn taken(
     Ok(match lock.map(|lock| lock.taken) {
         None => Found::NotMade,
         Some(NewLock { request: its, .. }) if its != request => Found::Unknown,
-        Some(NewLock { prolongs, .. }) if held || prolongs => Found::Made,
+        Some(_) if held => Found::Made,
         Some(_) => Found::Untold,
     })
 }

@@ -8,13 +8,11 @@ use super::change::Change;
 use super::line::{Intent, Outcome};
 use super::look::{Found, look};
 use super::{Journal, Looked, Until};
-use crate::backend::{Kind, NewLock, Result, StorageBackend, VolumeName};
+use crate::backend::{Kind, Result, StorageBackend, Unlock, VolumeName};
 
 /// The pause after a storage did not answer; it doubles up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A lock that nobody was told of lapses after so long.
-const LAPSE: Duration = Duration::from_secs(1);
 
 impl Journal {
     /// Settles what is open, and what becomes so, for as long as it is polled. It never makes a change again.
@@ -55,8 +53,8 @@ impl Journal {
     async fn settle_one(&self, intent: &Intent, backend: &dyn StorageBackend) -> Result<()> {
         let mut found = look(backend, &intent.change).await?;
         if found == Found::Untold
-            && let Some((volume, new)) = lock_of(&intent.change)
-            && !let_lapse(backend, volume, &new).await?
+            && let Some((volume, lock)) = lock_of(&intent.change)
+            && !free(backend, volume, &lock).await?
         {
             found = Found::Unknown;
         }
@@ -74,19 +72,21 @@ impl Journal {
     }
 }
 
-fn lock_of(change: &Change) -> Option<(&VolumeName, NewLock)> {
-    let Change::CreateLock { volume, host, uid, process, request, .. } = change else { return None };
-    let (process, request) = (process.clone(), request.clone());
-    Some((volume, NewLock { uid: *uid, process, request, ..NewLock::of(host.clone()) }))
+fn lock_of(change: &Change) -> Option<(&VolumeName, Unlock)> {
+    let Change::CreateLock { volume, host, request, .. } = change else { return None };
+    Some((volume, Unlock { host: host.clone(), request: Some(request.clone()) }))
 }
 
 /// Frees a lock that nobody was told of, unless its host has asked for it again: decided where it is kept, as what
-/// was read may be past. True if it is freed, which takes effect a moment later.
-pub async fn let_lapse(backend: &dyn StorageBackend, volume: &VolumeName, new: &NewLock) -> Result<bool> {
-    let last = NewLock { ttl: Some(LAPSE), prolongs: true, ..new.clone() };
-    match backend.create_lock(volume, &last).await {
-        Ok(lock) => Ok(lock.taken.request == new.request),
-        Err(error) if matches!(error.kind(), Kind::Locked | Kind::NotFound) => Ok(false),
+/// was read may be past. True if the host does not hold it then.
+pub async fn free(backend: &dyn StorageBackend, volume: &VolumeName, lock: &Unlock) -> Result<bool> {
+    let freed = async {
+        backend.remove_lock(volume, lock).await?;
+        backend.locks(volume).await
+    };
+    match freed.await {
+        Ok(now) => Ok(now.is_none_or(|now| *now.holder() != lock.host)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::clock::{boot_id, since_boot};
 use super::{Marks, MarksChange, Registry, Subject, held_by};
-use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope};
+use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock};
 
 /// In memory.
 #[derive(Default)]
@@ -39,11 +39,17 @@ impl Registry for MemoryRegistry {
 
     async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock> {
         let mut entries = self.entries.write();
+        let mut lapses = new.ttl.map(|ttl| since_boot() + ttl);
         let lock = match entries.lock(of) {
             Some(lock) if *lock.holder() != new.host => return Err(held_by(lock.holder())),
-            Some(lock) => Lock { taken: lock.taken.again(new), ..lock.clone() },
+            Some(lock) => {
+                if !new.renews(&lock.taken) {
+                    lapses = entries.locks[of].1;
+                }
+                Lock { taken: new.again(&lock.taken), ..lock.clone() }
+            }
             None => Lock {
-                taken: new.clone(),
+                taken: new.clone().kept(),
                 since: SystemTime::now(),
                 boot_id: boot_id().to_owned(),
                 token: entries.token + 1,
@@ -52,14 +58,13 @@ impl Registry for MemoryRegistry {
             },
         };
         entries.token = entries.token.max(lock.token);
-        let lapses = lock.taken.ttl.map(|ttl| since_boot() + ttl);
         entries.locks.insert(of.clone(), (lock.clone(), lapses));
         Ok(lock)
     }
 
-    async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
+    async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()> {
         let mut entries = self.entries.write();
-        if entries.lock(of).is_none_or(|lock| lock.holder() == host) {
+        if entries.lock(of).is_none_or(|held| lock.frees(&held.taken)) {
             entries.locks.remove(of);
         }
         Ok(())

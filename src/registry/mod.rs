@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result};
+use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Unlock};
 
 pub use etcd::{Cluster, EtcdRegistry};
 pub use file::FileRegistry;
@@ -26,6 +26,14 @@ pub struct Subject {
     pub endpoint: Arc<str>,
     /// The volume's identity there.
     pub volume: Identity,
+}
+
+impl Subject {
+    /// What the processes of a host lock, for the daemons there to know of each other.
+    fn among_processes(&self, host: &HostName) -> Subject {
+        let volume = Identity::of(&["processes of", host.as_str(), &self.volume.0.to_string()]);
+        Subject { endpoint: self.endpoint.clone(), volume }
+    }
 }
 
 /// What is kept for a volume beside its lock.
@@ -69,8 +77,8 @@ pub trait Registry: Send + Sync {
     /// keeps its token, and lapses as the last request says.
     async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock>;
 
-    /// Frees a volume if this host holds it.
-    async fn release(&self, of: &Subject, host: &HostName) -> Result<()>;
+    /// Frees a volume if this is its lock.
+    async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()>;
 
     /// Says that nobody but this host holds a volume, now and not by what was remembered: the token of its lock, if
     /// it holds it. `Locked` if another does.

@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher13;
 
 use super::Marks;
 use super::clock::boot_id;
-use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope};
+use crate::backend::{By, Error, HostName, Kind, Lock, NewLock, Result, Scope};
 
 /// The format that is written, and the only one that is read.
 const VERSION: &str = "1";
@@ -25,6 +25,9 @@ pub struct LockRecord {
     ttl_ms: Option<u64>,
     uid: u32,
     process: String,
+    /// It goes with the process.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_process: bool,
     boot_id: String,
     request: String,
 }
@@ -38,6 +41,7 @@ impl LockRecord {
             ttl_ms: new.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
             uid: new.uid,
             process: new.process.clone(),
+            by_process: new.by != By::Writing,
             boot_id: boot_id().to_owned(),
             request: new.request.clone(),
         }
@@ -48,7 +52,7 @@ impl LockRecord {
         LockRecord {
             since: self.since,
             boot_id: self.boot_id.clone(),
-            ..LockRecord::new(&self.taken().again(new))
+            ..LockRecord::new(&new.again(&self.taken()))
         }
     }
 
@@ -65,7 +69,7 @@ impl LockRecord {
             uid: self.uid,
             process: self.process.clone(),
             request: self.request.clone(),
-            prolongs: false,
+            by: if self.by_process { By::Process } else { By::Writing },
         }
     }
 

@@ -9,15 +9,17 @@ use parking_lot::Mutex;
 
 use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
-    Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume,
-    VolumeName, Volumes,
+    By, ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
+    Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
+    Volume, VolumeName, Volumes,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
 pub struct Registered {
     endpoint: Arc<str>,
     host: HostName,
+    /// This daemon, to the others of the host.
+    daemon: HostName,
     backend: Arc<dyn StorageBackend>,
     registry: Arc<dyn Registry>,
     own: Capabilities,
@@ -60,7 +62,8 @@ impl Registered {
         registry: Arc<dyn Registry>,
     ) -> Registered {
         let (own, identities, last) = (backend.capabilities(), Mutex::default(), Mutex::default());
-        Registered { endpoint: endpoint.into(), host, backend, registry, own, identities, last }
+        let daemon = HostName::unique();
+        Registered { endpoint: endpoint.into(), host, daemon, backend, registry, own, identities, last }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -163,6 +166,25 @@ impl Registered {
             Ok(_) => lost("it was freed".to_owned()),
             Err(error) => lost(error.to_string()),
         }
+    }
+
+    /// To the registry all processes of a host are that host; so daemons of one host that share it hold a lock among
+    /// themselves first.
+    async fn take_among_processes(&self, of: &Subject, new: &NewLock) -> Result<()> {
+        let of = of.among_processes(&new.host);
+        let taken = self.registry.take(&of, &NewLock { host: self.daemon.clone(), ..new.clone() }).await;
+        taken.map(drop).map_err(|error| match error.kind() {
+            Kind::Locked => {
+                let message = format!("a process of {} holds the lock through another mount", new.host);
+                Error::new(Kind::Locked, message).hint("wait until it ends, or is seen to have ended")
+            }
+            _ => error,
+        })
+    }
+
+    async fn free_among_processes(&self, of: &Subject, host: &HostName, request: &str) -> Result<()> {
+        let lock = Unlock { host: self.daemon.clone(), request: Some(request.to_owned()) };
+        self.registry.release(&of.among_processes(host), &lock).await
     }
 
     async fn created(&self, volume: Arc<Volume>, ours: Settings) -> Result<Arc<Volume>> {
@@ -345,15 +367,28 @@ impl StorageBackend for Registered {
         if self.own.locks {
             return self.backend.create_lock(volume, new).await;
         }
-        let taken = self.registry.take(&self.find(volume).await?, new).await;
+        let of = self.find(volume).await?;
+        if new.by != By::Writing {
+            self.take_among_processes(&of, new).await?;
+        }
+        let taken = self.registry.take(&of, new).await;
+        if taken.is_err() && new.by == By::Process {
+            // If it cannot be freed it lapses.
+            let _ = self.free_among_processes(&of, &new.host, &new.request).await;
+        }
         taken.map_err(|e| e.context(format!("volume {volume}")))
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
         if self.own.locks {
-            return self.backend.remove_lock(volume, host).await;
+            return self.backend.remove_lock(volume, lock).await;
         }
-        self.registry.release(&self.find(volume).await?, host).await
+        let of = self.find(volume).await?;
+        self.registry.release(&of, lock).await?;
+        match &lock.request {
+            None => Ok(()),
+            Some(request) => self.free_among_processes(&of, &lock.host, request).await,
+        }
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

@@ -10,7 +10,7 @@ use super::place::{Object, Place};
 use super::shared::Options;
 use super::table::{Caller, Node as Is};
 use super::{Done, Error, Kind, Result, Tree};
-use crate::backend::{HostName, Identity, NewLock};
+use crate::backend::{By, Identity, NewLock, Unlock};
 
 /// What processes hold.
 #[derive(Default)]
@@ -25,14 +25,14 @@ struct Claim {
     at: Place,
     /// The first process that took it.
     pid: u32,
-    /// The lock was free before: it is prolonged while processes hold it, and freed after the last.
-    lease: Option<Lease>,
-}
-
-#[derive(Clone)]
-struct Lease {
+    /// What was asked for: it is prolonged while processes hold it, and freed after the last.
     new: NewLock,
+    /// Of the lock that came of it.
     token: u64,
+    /// The lock goes with the processes: nobody has written it.
+    made: bool,
+    /// The lock was broken, or is another host's now.
+    lost: bool,
 }
 
 impl Claims {
@@ -43,26 +43,35 @@ impl Claims {
 
     /// The host's lock is as somebody has written it: it does not go with the processes any more.
     pub fn disown(&self, at: &Place) {
+        self.change(at, |claim| claim.made = false);
+    }
+
+    /// Nothing is prolonged any more.
+    pub fn lose(&self, at: &Place) {
+        self.change(at, |claim| (claim.made, claim.lost) = (false, true));
+    }
+
+    fn change(&self, at: &Place, change: impl FnOnce(&mut Claim)) {
         if let Some(key) = key(at)
             && let Some(claim) = self.0.lock().get_mut(&key)
         {
-            claim.lease = None;
+            change(claim);
         }
     }
 
-    fn leases(&self) -> Vec<(Place, Lease)> {
-        let claims = self.0.lock();
-        claims.values().filter_map(|claim| Some((claim.at.clone(), claim.lease.clone()?))).collect()
+    fn all(&self) -> Vec<Claim> {
+        self.0.lock().values().cloned().collect()
+    }
+}
+
+impl Claim {
+    /// What ends it: no lock that somebody else has made of it since.
+    fn unlock(&self) -> Unlock {
+        Unlock { host: self.new.host.clone(), request: Some(self.new.request.clone()) }
     }
 
-    /// The lease is another now, unless it ended meanwhile.
-    fn set_token(&self, at: &Place, lease: &Lease, token: u64) {
-        if let Some(key) = key(at)
-            && let Some(claim) = self.0.lock().get_mut(&key)
-            && let Some(now) = claim.lease.as_mut().filter(|now| now.new.request == lease.new.request)
-        {
-            now.token = token;
-        }
+    async fn end(&self) -> Result<()> {
+        self.at.backend()?.remove_lock(self.at.volume_name()?, &self.unlock()).await
     }
 }
 
@@ -79,77 +88,71 @@ impl Tree {
         }
         let (volume, backend) = (node.place.volume().await?, node.place.backend()?);
         let Options { host, lease, .. } = &self.shared.options;
-        let contended = |holder: &HostName| {
-            let error =
-                Error::new(Kind::Contended, format!("{holder} holds the lock of volume {}", volume.name));
-            error.hint(format!("wait for it, or break it: echo -{holder} > lock"))
-        };
-        let lease = match backend.locks(&volume.name).await? {
-            None => {
-                let (ttl, process) = (Some(*lease), caller.program());
-                let new = NewLock { ttl, uid: caller.uid, process, ..NewLock::of(host.clone()) };
-                let taken = backend.create_lock(&volume.name, &new).await;
-                let lock = taken.map_err(|error| match error.kind() {
-                    Kind::Locked => Error::new(Kind::Contended, error.to_string()),
-                    _ => error,
-                })?;
-                Some(Lease { new: NewLock { prolongs: true, ..new }, token: lock.token })
-            }
-            Some(lock) if lock.holder() == host => None,
-            Some(lock) => return Err(contended(lock.holder())),
-        };
-        let changed = lease.is_some();
-        let claim = Claim { at: node.place.clone(), pid: caller.pid, lease };
+        // Who waits for another host asks often, and writes nothing.
+        if let Some(holder) = backend.locks(&volume.name).await?.map(|lock| lock.taken.host)
+            && holder != *host
+        {
+            let message = format!("{holder} holds the lock of volume {}", volume.name);
+            let hint = format!("wait for it, or break it: echo -{holder} > lock");
+            return Err(Error::new(Kind::Contended, message).hint(hint));
+        }
+        let (uid, process) = (caller.uid, caller.program());
+        let new = NewLock { ttl: Some(*lease), uid, process, by: By::Process, ..NewLock::of(host.clone()) };
+        let taken = backend.create_lock(&volume.name, &new).await;
+        let lock = taken.map_err(|error| match error.kind() {
+            Kind::Locked => Error::new(Kind::Contended, error.to_string()),
+            _ => error,
+        })?;
+        let (made, token) = (lock.taken.request == new.request, lock.token);
+        let new = NewLock { by: By::Prolonging, ..new };
+        let claim = Claim { at: node.place.clone(), pid: caller.pid, new, token, made, lost: false };
         self.shared.claims.0.lock().insert(key, claim);
-        Ok(Done { changed, ..Done::default() })
+        Ok(Done { changed: made, ..Done::default() })
     }
 
     /// No process holds a lock on this file any more.
     pub async fn unclaim(&self, ino: u64) -> Result<Done> {
         let node = self.inodes.get(ino)?;
         let claim = key(&node.place).and_then(|key| self.shared.claims.0.lock().remove(&key));
-        if claim.and_then(|claim| claim.lease).is_none() {
-            return Ok(Done::default());
-        }
-        let (backend, volume) = (node.place.backend()?, node.place.volume_name()?);
-        match backend.remove_lock(volume, &self.shared.options.host).await {
+        let Some(claim) = claim else { return Ok(Done::default()) };
+        match claim.end().await {
             // The volume is gone, and its lock with it.
             Err(error) if error.kind() == Kind::NotFound => Ok(Done::default()),
-            removed => removed.map(|()| Done { changed: true, ..Done::default() }),
+            ended => ended.map(|()| Done { changed: claim.made, ..Done::default() }),
         }
     }
 
     /// The mount ends, and with it what processes hold through it.
     pub async fn unclaim_all(&self) {
-        for (at, _) in self.shared.claims.leases() {
-            self.shared.claims.disown(&at);
-            if let (Ok(backend), Ok(volume)) = (at.backend(), at.volume_name())
-                && let Err(error) = backend.remove_lock(volume, &self.shared.options.host).await
-            {
-                tracing::warn!(%volume, %error, "a lock that a process held cannot be freed, and lapses");
+        let claims = std::mem::take(&mut *self.shared.claims.0.lock());
+        for claim in claims.values() {
+            if let Err(error) = claim.end().await {
+                tracing::warn!(%error, "a lock that a process held cannot be freed, and lapses");
             }
         }
-        self.shared.claims.0.lock().clear();
     }
 
     /// Prolongs what processes hold, for as long as they live: if this daemon dies, their locks lapse.
     pub async fn prolong_claims(&self) {
-        for (at, lease) in self.shared.claims.leases() {
+        let claims = &self.shared.claims;
+        for Claim { at, new, token, .. } in claims.all().into_iter().filter(|claim| !claim.lost) {
             let Ok((backend, volume)) = at.backend().and_then(|backend| Ok((backend, at.volume_name()?)))
             else {
                 continue;
             };
-            match backend.create_lock(volume, &lease.new).await {
-                // Somebody has written to `lock`: it stays as written.
-                Ok(lock) if lock.taken.request != lease.new.request => self.shared.claims.disown(&at),
-                Ok(lock) if lock.token == lease.token => {}
+            match backend.create_lock(volume, &new).await {
+                Ok(lock) if lock.token == token => {}
                 Ok(lock) => {
                     tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
-                    self.shared.claims.set_token(&at, &lease, lock.token);
+                    claims.change(&at, |now| {
+                        if now.new.request == new.request {
+                            now.token = lock.token
+                        }
+                    });
                 }
                 Err(error) if error.kind() == Kind::Locked => {
                     tracing::error!(%volume, %error, "the lock that a process holds is lost");
-                    self.shared.claims.disown(&at);
+                    claims.lose(&at);
                 }
                 // The next try may come in time.
                 Err(error) => tracing::warn!(%volume, %error, "a lock cannot be prolonged"),

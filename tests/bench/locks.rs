@@ -101,7 +101,7 @@ fn pairs(runtime: &Runtime, registry: &dyn Registry) -> f64 {
     runtime.block_on(async {
         for _ in 0..TIMES {
             registry.take(&of, &new).await.unwrap();
-            registry.release(&of, &new.host).await.unwrap();
+            registry.release(&of, &new.host.clone().into()).await.unwrap();
         }
     });
     begun.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES)
@@ -156,7 +156,7 @@ async fn contention(registry: &dyn Fn() -> Arc<dyn Registry>) -> Vec<usize> {
             while Instant::now() < until {
                 if registry.take(&of, &new).await.is_ok() {
                     taken += 1;
-                    registry.release(&of, &new.host).await.unwrap();
+                    registry.release(&of, &new.host.clone().into()).await.unwrap();
                 }
                 tokio::task::yield_now().await;
             }

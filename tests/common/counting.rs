@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, HostName, Kind, Lock, NewLock, NewVolume, Newer,
-    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName,
+    ByVolume, CallCount, Capabilities, Error, Health, Kind, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
     Volumes,
 };
 use parking_lot::Mutex;
@@ -255,8 +255,9 @@ impl StorageBackend for Counting {
         self.change(format!("create_lock({volume}, {})", new.host), self.inner.create_lock(volume, new)).await
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, host: &HostName) -> Result<()> {
-        self.change(format!("remove_lock({volume}, {host})"), self.inner.remove_lock(volume, host)).await
+    async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
+        let call = format!("remove_lock({volume}, {})", lock.host);
+        self.change(call, self.inner.remove_lock(volume, lock)).await
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

@@ -13,7 +13,7 @@ async fn keeping_locks(b: Backend) -> Option<Backend> {
     let (v, h) = (vol("locked"), host("h"));
     refused(Kind::Unsupported, b.locks(&v).await);
     refused(Kind::Unsupported, b.create_lock(&v, &h.clone().into()).await);
-    refused(Kind::Unsupported, b.remove_lock(&v, &h).await);
+    refused(Kind::Unsupported, b.remove_lock(&v, &h.clone().into()).await);
     None
 }
 
@@ -22,7 +22,7 @@ async fn take(b: &Backend, volume: &str, by: &str) {
 }
 
 async fn free(b: &Backend, volume: &str, by: &str) {
-    b.remove_lock(&vol(volume), &host(by)).await.unwrap();
+    b.remove_lock(&vol(volume), &host(by).into()).await.unwrap();
 }
 
 async fn holder(b: &Backend, volume: &str) -> Option<String> {
@@ -109,7 +109,7 @@ pub async fn locks_of_a_missing_volume_are_refused(b: Backend) {
         let (v, h) = (vol(name), host("a"));
         refused(Kind::NotFound, b.locks(&v).await);
         refused(Kind::NotFound, b.create_lock(&v, &h.clone().into()).await);
-        refused(Kind::NotFound, b.remove_lock(&v, &h).await);
+        refused(Kind::NotFound, b.remove_lock(&v, &h.clone().into()).await);
     }
 }
 
@@ -165,7 +165,7 @@ pub async fn of_hosts_that_take_one_lock_exactly_one_wins(b: Backend) {
         assert_eq!(holder(&b, "v").await, Some(name(won)));
         at_once(&b, |b, i| {
             let by = host(&name(i));
-            async move { b.remove_lock(&vol("v"), &by).await.unwrap() }
+            async move { b.remove_lock(&vol("v"), &by.into()).await.unwrap() }
         })
         .await;
         assert_eq!(holder(&b, "v").await, None);

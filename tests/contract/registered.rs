@@ -48,7 +48,7 @@ async fn endpoints_that_share_a_registry_are_apart() {
     assert_ne!(two.get_volume(&v).await.unwrap().settings.protect, Some(true));
     assert_ne!(all_volumes(&two).await[0].settings.protect, Some(true));
     two.create_lock(&v, &host("b").into()).await.unwrap();
-    two.remove_lock(&v, &host("b")).await.unwrap();
+    two.remove_lock(&v, &host("b").into()).await.unwrap();
     assert_eq!(*one.locks(&v).await.unwrap().unwrap().holder(), host("a"));
 }
 

@@ -1,5 +1,7 @@
 //! A take of which its host was told that nobody knows whether it was made.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use filerfs::registry::{Cluster, EtcdRegistry, Registry, Subject};
 use filerfs::tls::Trust;
 
 use crate::etcd::Etcd;
-use crate::process::until;
+use crate::process::{Daemon, until};
 use crate::proxy::{Proxy, Way};
 use crate::{Shared, read, write};
 
@@ -32,27 +34,51 @@ async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
     let registry = Arc::new(EtcdRegistry::new(&cluster).unwrap());
     let shared = Shared::Etcd(etcd);
     let host = shared.host("host1");
-    for (way, again) in [(Way::Deaf, "host1"), (Way::Cut, "host1 ttl=60")] {
+    let written = |host: &Daemon, line| {
+        write(host, "lock", line).unwrap();
+        None
+    };
+    let again: [(Way, &dyn Fn(&Daemon) -> Option<Child>); 3] = [
+        (Way::Deaf, &|host| written(host, "host1")),
+        (Way::Cut, &|host| written(host, "host1 ttl=60")),
+        (Way::Cut, &|host| Some(hold(host))),
+    ];
+    for (way, again) in again {
         let of = subject(&shared, &host);
         proxy.is(way);
         let new = NewLock::of(HostName::new("host1").unwrap());
         assert_eq!(registry.take(&of, &new).await.unwrap_err().kind(), Kind::TimedOut);
         assert_eq!(read(&host, "lock"), "host1\n");
-        write(&host, "lock", again).unwrap();
+        let holder = again(&host);
         proxy.is(Way::Open);
         sleep(SETTLED);
-        assert_eq!(read(&host, "lock"), "host1\n", "{again}");
+        assert_eq!(read(&host, "lock"), "host1\n");
+        if let Some(mut holder) = holder {
+            drop(holder.stdin.take());
+            holder.wait().unwrap();
+        }
         write(&host, "lock", "").unwrap();
         until("the end of the lock", || read(&host, "lock").is_empty());
     }
 }
 
 /// The first volume, as the registry knows it.
-fn subject(shared: &Shared, host: &crate::process::Daemon) -> Subject {
+fn subject(shared: &Shared, host: &Daemon) -> Subject {
     let Shared::Etcd(etcd) = shared else { unreachable!("it is in etcd") };
     write(host, "lock", "host1").unwrap();
     let keys = etcd.ctl(&["get", "--prefix", "/filerfs/locks/dummy/", "--keys-only"], b"");
     write(host, "lock", "").unwrap();
     let volume = keys.trim().rsplit('/').next().unwrap();
     Subject { endpoint: "dummy".into(), volume: Identity(u64::from_str_radix(volume, 16).unwrap()) }
+}
+
+/// A process that has been told that it holds the volume.
+fn hold(host: &Daemon) -> Child {
+    let mut command = Command::new("flock");
+    command.args(["lock", "sh", "-c", "echo held; exec cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = command.current_dir(host.path("dummy/volumes/vol00001")).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    holder
 }

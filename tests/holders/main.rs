@@ -15,6 +15,7 @@ mod judged;
 mod life;
 mod linear;
 mod memory;
+mod mounts;
 #[path = "../daemon/process.rs"]
 mod process;
 #[path = "../registry/proxy.rs"]

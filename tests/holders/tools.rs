@@ -1,6 +1,6 @@
 //! flock, Python and echo on two hosts want one lock, and what it guards is never entered by two.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -12,9 +12,9 @@ const GUARDED: &str =
     "mkdir $T/inside || echo overlap >> $T/overlaps; sleep 0.01; rmdir $T/inside; echo in >> $T/entered";
 const TIMES: usize = 4;
 
-const FLOCK: &str = "for i in $(seq $N); do flock -w 60 lock sh -c \"$G\" || exit 1; done";
+pub const FLOCK: &str = "for i in $(seq $N); do flock -w 60 lock sh -c \"$G\" || exit 1; done";
 
-const PYTHON: &str = r#"exec python3 -c '
+pub const PYTHON: &str = r#"exec python3 -c '
 import fcntl, os, subprocess
 for i in range(int(os.environ["N"])):
     with open("lock", "r+") as f:
@@ -22,7 +22,7 @@ for i in range(int(os.environ["N"])):
         subprocess.run(["sh", "-c", os.environ["G"]], check=True)'"#;
 
 /// The name of nobody else.
-const ECHO: &str = "for i in $(seq $N); do until echo $NAME > lock; do sleep 0.02; done; sh -c \"$G\"; echo -$NAME > lock || exit 1; done 2> /dev/null";
+pub const ECHO: &str = "for i in $(seq $N); do until echo $NAME > lock; do sleep 0.02; done; sh -c \"$G\"; echo -$NAME > lock || exit 1; done 2> /dev/null";
 
 fn contender(volume: &Path, script: &str, name: &str, outside: &Path) -> Child {
     let mut command = Command::new("timeout");
@@ -31,25 +31,28 @@ fn contender(volume: &Path, script: &str, name: &str, outside: &Path) -> Child {
     command.spawn().unwrap()
 }
 
+/// Each of these on each of the mounts wants the volume, and gets it; never two at once.
+pub fn contend(volumes: &[PathBuf], scripts: &[&str]) {
+    let outside = tempfile::tempdir().unwrap();
+    let on = |(at, volume): (usize, &PathBuf)| {
+        let name = format!("name{at}");
+        let start = |script: &&str| contender(volume, script, &name, outside.path());
+        scripts.iter().map(start).collect::<Vec<_>>()
+    };
+    let contenders: Vec<Child> = volumes.iter().enumerate().flat_map(on).collect();
+    let count = contenders.len();
+    for mut contender in contenders {
+        assert!(contender.wait().unwrap().success());
+    }
+    let lines = |name| std::fs::read_to_string(outside.path().join(name)).unwrap_or_default().lines().count();
+    assert_eq!((lines("entered"), lines("overlaps")), (count * TIMES, 0));
+}
+
 #[test]
 fn of_tools_on_two_hosts_at_most_one_holds_the_volume() {
     for shared in Shared::all() {
         let hosts = [shared.host("host1"), shared.host("host2")];
-        let outside = tempfile::tempdir().unwrap();
-        let mut contenders = Vec::new();
-        for (at, host) in hosts.iter().enumerate() {
-            let volume = host.path("dummy/volumes/vol00001");
-            for script in [FLOCK, PYTHON, ECHO] {
-                contenders.push(contender(&volume, script, &format!("name{at}"), outside.path()));
-            }
-        }
-        let count = contenders.len();
-        for mut contender in contenders {
-            assert!(contender.wait().unwrap().success());
-        }
-        let lines =
-            |name| std::fs::read_to_string(outside.path().join(name)).unwrap_or_default().lines().count();
-        assert_eq!((lines("entered"), lines("overlaps")), (count * TIMES, 0));
+        contend(&hosts.each_ref().map(|host| host.path("dummy/volumes/vol00001")), &[FLOCK, PYTHON, ECHO]);
         until("the end of the lock", || read(&hosts[0], "lock").is_empty());
         assert_eq!(read(&hosts[1], "lock"), "");
     }

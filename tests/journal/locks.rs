@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use filerfs::backend::{HostName, Lock, NewLock, StorageBackend};
+use filerfs::backend::{By, HostName, Lock, NewLock, StorageBackend};
 
 use crate::common::counting::Fault;
 use crate::{Kept, lines, lost, outcomes, v};
@@ -60,7 +60,7 @@ async fn a_lock_that_the_host_held_before_stays() {
 async fn another_hosts_lock_is_left_alone() {
     let kept = Kept::new();
     untold(&kept, &host("admin1")).await;
-    kept.storage.inner().remove_lock(&v("db1"), &HostName::new("admin1").unwrap()).await.unwrap();
+    kept.storage.inner().remove_lock(&v("db1"), &HostName::new("admin1").unwrap().into()).await.unwrap();
     let other = host("admin2");
     kept.storage.inner().create_lock(&v("db1"), &other).await.unwrap();
     let kept = kept.restarted();
@@ -74,7 +74,7 @@ async fn prolonging_a_lock_is_no_change() {
     let new = NewLock { ttl: Some(Duration::from_secs(30)), ..host("admin1") };
     kept.backend.create_lock(&v("db1"), &new).await.unwrap();
     for _ in 0..3 {
-        kept.backend.create_lock(&v("db1"), &NewLock { prolongs: true, ..new.clone() }).await.unwrap();
+        kept.backend.create_lock(&v("db1"), &NewLock { by: By::Prolonging, ..new.clone() }).await.unwrap();
     }
     assert_eq!(outcomes(&kept.path()), ["create_lock ok"]);
 }

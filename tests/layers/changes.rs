@@ -53,7 +53,7 @@ pub fn all() -> Vec<OneChange> {
             Box::pin(async { b.rename_snapshot(&v("db1"), &s("s1"), &s("new")).await })
         }),
         seen("create_lock", |b| Box::pin(async { b.create_lock(&v("db1"), &host().into()).await.map(drop) })),
-        seen("remove_lock", |b| Box::pin(async { b.remove_lock(&v("db2"), &host()).await })),
+        seen("remove_lock", |b| Box::pin(async { b.remove_lock(&v("db2"), &host().into()).await })),
         seen("create_policy", |b| {
             let rules = r(&["10.0.0.1", "10.0.0.1/32", "@new"]);
             Box::pin(async move { b.create_policy(&p("new"), &rules).await.map(drop) })

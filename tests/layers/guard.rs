@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use filerfs::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend};
+use filerfs::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend, Unlock};
 use filerfs::registry::{Marks, MarksChange, MemoryRegistry, Registered, Registry, Subject};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -44,8 +44,8 @@ impl Registry for Sometimes {
     async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock> {
         self.memory.take(of, new).await
     }
-    async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
-        self.memory.release(of, host).await
+    async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()> {
+        self.memory.release(of, lock).await
     }
     async fn guard(&self, of: &Subject, host: &HostName) -> Result<Option<u64>> {
         let answers = self.guards.lock().pop().unwrap_or(true);
@@ -149,7 +149,7 @@ async fn a_lock_that_is_lost_during_a_change_is_told_and_the_change_was_made() {
         let stack = stack();
         taken(&stack.here, "host1").await;
         let made = meanwhile(&change, &stack, async |stack: &Stack| {
-            stack.there.remove_lock(&v("db1"), &h("host1")).await.unwrap();
+            stack.there.remove_lock(&v("db1"), &h("host1").into()).await.unwrap();
             stack.there.create_lock(&v("db1"), &h("host2").into()).await.unwrap();
         });
         let error = made.await.unwrap_err();
@@ -167,10 +167,10 @@ async fn a_lock_that_was_freed_and_taken_again_during_a_change_is_another() {
         taken(&stack.here, "host1").await;
         let made = meanwhile(&change, &stack, async |stack: &Stack| {
             for host in ["host1", "host2"] {
-                stack.there.remove_lock(&v("db1"), &h(host)).await.unwrap();
+                stack.there.remove_lock(&v("db1"), &h(host).into()).await.unwrap();
                 stack.there.create_lock(&v("db1"), &h("host2").into()).await.unwrap();
             }
-            stack.there.remove_lock(&v("db1"), &h("host2")).await.unwrap();
+            stack.there.remove_lock(&v("db1"), &h("host2").into()).await.unwrap();
             stack.here.create_lock(&v("db1"), &h("host1").into()).await.unwrap();
         });
         assert_eq!(made.await.unwrap_err().kind(), Kind::LockLost, "{}", change.name);

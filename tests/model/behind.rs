@@ -74,7 +74,7 @@ impl<S: Surface> World<S> {
             Behind::Unlock(at) => {
                 let name = pick_volume(state, *at)?;
                 let holder = state.volumes.get_mut(&name).unwrap().lock.take()?;
-                (Ok(1), self.wait(storage.remove_lock(&v(&name), &HostName::new(&holder).unwrap())))
+                (Ok(1), self.wait(storage.remove_lock(&v(&name), &HostName::new(&holder).unwrap().into())))
             }
             Behind::CreateSnapshot(at, snapshot) => {
                 let name = pick_volume(state, *at)?;

@@ -53,7 +53,7 @@ async fn a_damaged_lock_is_neither_free_nor_overwritten() {
             refused(Kind::Remote, registry.lock(&of).await),
             refused(Kind::Remote, registry.take(&of, &new("a")).await),
             refused(Kind::Remote, registry.take(&of, &new("b")).await),
-            refused(Kind::Remote, registry.release(&of, &a).await),
+            refused(Kind::Remote, registry.release(&of, &a.clone().into()).await),
             refused(Kind::Remote, registry.guard(&of, &a).await),
         ] {
             assert!(said.contains(&key) && said.contains(words), "{said}");

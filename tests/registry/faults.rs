@@ -26,7 +26,7 @@ async fn all_fail(registry: &dyn Registry) {
         match operation {
             0 => unavailable(registry.lock(&of).await),
             1 => unavailable(registry.take(&of, &new("a")).await),
-            2 => unavailable(registry.release(&of, &a).await),
+            2 => unavailable(registry.release(&of, &a.clone().into()).await),
             3 => unavailable(registry.guard(&of, &a).await),
             4 => unavailable(registry.marks(&of).await),
             5 => unavailable(registry.all_marks("e").await),
@@ -120,7 +120,7 @@ async fn a_node_that_was_away_does_not_say_still_yours() {
             tokio::spawn(async move { stale.guard(&subject(volume), &host("a")).await })
         };
         sleep(Duration::from_secs(2)).await;
-        current.release(&subject(volume), &host("a")).await.unwrap();
+        current.release(&subject(volume), &host("a").into()).await.unwrap();
         current.take(&subject(volume), &new("b")).await.unwrap();
         etcd.resume(leader);
         // This one was asked while A held it, but the answer is of now, or there is none.
@@ -152,10 +152,10 @@ async fn contend(registry: Arc<dyn Registry>, name: String, holders: Holders, un
                 sleep(Duration::from_millis(2)).await;
                 holders.lock().insert(volume, (String::new(), lock.token));
                 counts[0] += 1;
-                let mut released = registry.release(&subject(volume), &host(&name)).await;
+                let mut released = registry.release(&subject(volume), &host(&name).into()).await;
                 while released.is_err() {
                     sleep(Duration::from_millis(100)).await;
-                    released = registry.release(&subject(volume), &host(&name)).await;
+                    released = registry.release(&subject(volume), &host(&name).into()).await;
                 }
             }
             Err(error) if error.kind() == Kind::Locked => sleep(Duration::from_millis(5)).await,

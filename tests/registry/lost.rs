@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use filerfs::backend::{Kind, NewLock, Sent};
+use filerfs::backend::{By, Kind, NewLock, Sent};
 use filerfs::registry::Registry;
 use tokio::time::{sleep, timeout};
 
@@ -49,7 +49,7 @@ async fn a_take_that_comes_late_is_not_made_any_more() {
     proxy.is(Way::Jammed);
     let lock = registry.take(&subject(1), &new("a")).await.unwrap();
     assert_eq!(registry.guard(&subject(1), &host("a")).await.unwrap(), Some(lock.token));
-    registry.release(&subject(1), &host("a")).await.unwrap();
+    registry.release(&subject(1), &host("a").into()).await.unwrap();
     // What was cut off arrives only now.
     proxy.is(Way::Open);
     sleep(Duration::from_millis(500)).await;
@@ -112,7 +112,7 @@ async fn a_lock_that_was_held_before_stays_when_taking_it_again_fails() {
     let lock = registry.take(&subject(1), &new("a")).await.unwrap();
     proxy.is(Way::Deaf);
     refused(Kind::TimedOut, registry.take(&subject(1), &new("a")).await);
-    let prolongs = NewLock { prolongs: true, ..lock.taken.clone() };
+    let prolongs = NewLock { by: By::Prolonging, ..lock.taken.clone() };
     unavailable(registry.take(&subject(1), &prolongs).await);
     proxy.is(Way::Open);
     sleep(SETTLED).await;
@@ -125,8 +125,8 @@ async fn a_release_whose_answer_is_lost_is_a_failure_and_frees_nobody_else_s_loc
     let (registry, direct) = (at(vec![proxy.endpoint()], SHORT), at(etcd.endpoints(), LONG));
     registry.take(&subject(1), &new("a")).await.unwrap();
     proxy.is(Way::Jammed);
-    refused(Kind::TimedOut, registry.release(&subject(1), &host("a")).await);
-    direct.release(&subject(1), &host("a")).await.unwrap();
+    refused(Kind::TimedOut, registry.release(&subject(1), &host("a").into()).await);
+    direct.release(&subject(1), &host("a").into()).await.unwrap();
     direct.take(&subject(1), &new("a")).await.unwrap();
     proxy.is(Way::Open);
     sleep(Duration::from_millis(500)).await;
@@ -134,6 +134,6 @@ async fn a_release_whose_answer_is_lost_is_a_failure_and_frees_nobody_else_s_loc
     // By another way it is done.
     let both = at(vec![proxy.endpoint(), etcd.endpoint(0)], SHORT);
     proxy.is(Way::Deaf);
-    both.release(&subject(1), &host("a")).await.unwrap();
+    both.release(&subject(1), &host("a").into()).await.unwrap();
     assert_eq!(held(&*direct, &subject(1)).await, None);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use filerfs::backend::{Kind, NewLock};
+use filerfs::backend::{By, Kind, NewLock, Unlock};
 use filerfs::registry::MarksChange;
 use tokio::time::sleep;
 
@@ -45,18 +45,18 @@ pub async fn another_host_is_told_who_holds_it([one, two]: Two) {
 pub async fn only_the_holder_releases_a_lock([one, two]: Two) {
     let taken = one.take(&subject(1), &new("a")).await.unwrap();
     for registry in [&one, &two] {
-        registry.release(&subject(1), &host("b")).await.unwrap();
+        registry.release(&subject(1), &host("b").into()).await.unwrap();
         assert_eq!(held(&**registry, &subject(1)).await.unwrap().token, taken.token);
     }
-    two.release(&subject(1), &host("a")).await.unwrap();
+    two.release(&subject(1), &host("a").into()).await.unwrap();
     assert_eq!(held(&*one, &subject(1)).await, None);
 }
 
 pub async fn to_release_what_is_free_is_no_failure([one, two]: Two) {
-    one.release(&subject(1), &host("a")).await.unwrap();
+    one.release(&subject(1), &host("a").into()).await.unwrap();
     one.take(&subject(1), &new("a")).await.unwrap();
     for registry in [&one, &two, &one] {
-        registry.release(&subject(1), &host("a")).await.unwrap();
+        registry.release(&subject(1), &host("a").into()).await.unwrap();
         assert_eq!(held(&*one, &subject(1)).await, None);
     }
 }
@@ -68,7 +68,7 @@ pub async fn each_taking_has_a_greater_token([one, two]: Two) {
         let token = registry.take(&subject(1), &new(&by)).await.unwrap().token;
         assert!(token > last, "{token} after {last}");
         last = token;
-        registry.release(&subject(1), &host(&by)).await.unwrap();
+        registry.release(&subject(1), &host(&by).into()).await.unwrap();
     }
 }
 
@@ -78,7 +78,7 @@ pub async fn a_guard_tells_the_token_nothing_or_the_holder([one, two]: Two) {
     let token = one.take(&subject(1), &new("a")).await.unwrap().token;
     assert_eq!(guard("a").await.unwrap(), Some(token));
     assert_eq!(refused(Kind::Locked, guard("b").await), "a holds the lock");
-    one.release(&subject(1), &host("a")).await.unwrap();
+    one.release(&subject(1), &host("a").into()).await.unwrap();
     one.take(&subject(1), &new("b")).await.unwrap();
     assert_eq!(refused(Kind::Locked, guard("a").await), "b holds the lock");
 }
@@ -86,7 +86,7 @@ pub async fn a_guard_tells_the_token_nothing_or_the_holder([one, two]: Two) {
 pub async fn a_lock_with_a_ttl_lapses_and_is_prolonged([one, two]: Two) {
     let new = lapsing("a", TTL);
     let first = one.take(&subject(1), &new).await.unwrap();
-    let prolongs = NewLock { prolongs: true, ..new };
+    let prolongs = NewLock { by: By::Prolonging, ..new };
     for _ in 0..8 {
         sleep(TTL / 4).await;
         let again = one.take(&subject(1), &prolongs).await.unwrap();
@@ -109,7 +109,7 @@ pub async fn a_guard_after_a_lapse_tells_who_took_it_since([one, two]: Two) {
     refused(Kind::Locked, one.guard(&subject(1), &host("a")).await);
     // What it remembers of its own does not help it.
     refused(Kind::Locked, one.take(&subject(1), &new("a")).await);
-    one.release(&subject(1), &host("a")).await.unwrap();
+    one.release(&subject(1), &host("a").into()).await.unwrap();
     assert_eq!(*held(&*one, &subject(1)).await.unwrap().holder(), host("b"));
 }
 
@@ -126,11 +126,57 @@ pub async fn who_prolongs_leaves_a_later_request_alone([one, two]: Two) {
     one.take(&subject(1), &first).await.unwrap();
     let later = new("a");
     two.take(&subject(1), &later).await.unwrap();
-    let prolongs = NewLock { prolongs: true, ..first };
+    let prolongs = NewLock { by: By::Prolonging, ..first };
     let found = one.take(&subject(1), &prolongs).await.unwrap();
     assert_eq!(found.taken, later);
     sleep(2 * TTL).await;
     assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, later);
+}
+
+pub async fn what_a_request_took_is_freed_by_it_and_by_its_host_alone([one, two]: Two) {
+    let (first, later) = (new("a"), new("a"));
+    let by = |new: &NewLock| Unlock { host: new.host.clone(), request: Some(new.request.clone()) };
+    one.take(&subject(1), &first).await.unwrap();
+    one.take(&subject(1), &later).await.unwrap();
+    for registry in [&one, &two] {
+        registry.release(&subject(1), &by(&first)).await.unwrap();
+        let other = Unlock { host: host("b"), ..by(&later) };
+        registry.release(&subject(1), &other).await.unwrap();
+        assert_eq!(held(&**registry, &subject(1)).await.unwrap().taken, later);
+    }
+    two.release(&subject(1), &by(&later)).await.unwrap();
+    assert_eq!(held(&*one, &subject(1)).await, None);
+}
+
+pub async fn a_process_leaves_what_somebody_has_written_as_it_is([one, two]: Two) {
+    let written = lapsing("a", TTL);
+    let first = one.take(&subject(1), &written).await.unwrap();
+    let process = NewLock { by: By::Process, process: "flock[7]".to_owned(), ..lapsing("a", 9 * TTL) };
+    sleep(TTL / 2).await;
+    let found = two.take(&subject(1), &process).await.unwrap();
+    // Only that no earlier request may undo it any more.
+    assert!(found.taken.request != written.request && found.taken.request != process.request);
+    assert_eq!(NewLock { request: written.request.clone(), ..found.taken.clone() }, written);
+    assert_eq!(found.token, first.token);
+    assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, found.taken);
+    two.release(&subject(1), &Unlock { host: host("a"), request: Some(process.request) }).await.unwrap();
+    assert_eq!(held(&*one, &subject(1)).await.unwrap().token, first.token);
+    assert!(freed(&*one, &subject(1)).await < TTL, "a process has prolonged it");
+}
+
+pub async fn what_a_process_took_is_whose_process_takes_it_next_and_whoever_writes_it([one, two]: Two) {
+    let process = || NewLock { by: By::Process, ..lapsing("a", 9 * TTL) };
+    let (first, next) = (process(), process());
+    let token = one.take(&subject(1), &first).await.unwrap().token;
+    let taken = two.take(&subject(1), &next).await.unwrap();
+    assert_eq!((&taken.taken, taken.token), (&next, token));
+    let prolongs = NewLock { by: By::Prolonging, ..first };
+    assert_eq!(one.take(&subject(1), &prolongs).await.unwrap().taken, next);
+    let written = new("a");
+    two.take(&subject(1), &written).await.unwrap();
+    let prolongs = NewLock { by: By::Prolonging, ..next };
+    assert_eq!(one.take(&subject(1), &prolongs).await.unwrap().taken, written);
+    assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, written);
 }
 
 pub async fn of_hosts_that_take_one_lock_exactly_one_wins(two: Two) {

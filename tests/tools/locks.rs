@@ -68,11 +68,11 @@ open("lock").close()'"#,
 fn what_is_written_to_lock_and_what_a_process_holds_go_together() {
     check(&[
         // The host holds it already, and keeps it.
-        done("cd volumes/db1; flock lock true; cat lock", &[])
+        done("cd volumes/db1; flock lock true; cat lock", &[TAKEN, FREED])
             .after("echo admin1 > volumes/db1/lock")
             .printing("admin1\n"),
         // Written while a process holds it, it stays.
-        done("cd volumes/db1; flock lock sh -c 'echo admin1 > lock'; cat lock", &[TAKEN, TAKEN])
+        done("cd volumes/db1; flock lock sh -c 'echo admin1 > lock'; cat lock", &[TAKEN, TAKEN, FREED])
             .printing("admin1\n"),
         refused(
             freed("flock lock sh -c 'echo > lock'"),
@@ -81,7 +81,7 @@ fn what_is_written_to_lock_and_what_a_process_holds_go_together() {
             &["errno=EBUSY op=write", "of this host holds the lock", "echo -admin1 > lock"],
         )
         .having(&[TAKEN, FREED]),
-        done("cd volumes/db1; flock lock sh -c 'echo -admin1 > lock; cat lock'", &[TAKEN, FREED]),
+        done("cd volumes/db1; flock lock sh -c 'echo -admin1 > lock; cat lock'", &[TAKEN, FREED, FREED]),
         refused(
             "cd volumes/db1; flock -n lock true",
             1,

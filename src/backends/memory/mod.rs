@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
-    Api, ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
+    Volumes,
 };
 
 pub(crate) use load::Absent;
@@ -165,7 +166,7 @@ impl StorageBackend for Memory {
         self.no_locks(volume)
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, _host: &HostName) -> Result<()> {
+    async fn remove_lock(&self, volume: &VolumeName, _: &Unlock) -> Result<()> {
         self.no_locks(volume)
     }
 

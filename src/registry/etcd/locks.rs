@@ -9,7 +9,7 @@ use super::client::Deadline;
 use super::doubts::Doubt;
 use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
-use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent};
+use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock};
 use crate::registry::record::{self, LockRecord};
 use crate::registry::{Subject, held_by};
 
@@ -69,9 +69,10 @@ impl Store {
         }
     }
 
-    pub async fn release(self: &Arc<Self>, of: &Subject, host: &HostName) -> Result<()> {
+    pub async fn release(self: &Arc<Self>, of: &Subject, lock: &Unlock) -> Result<()> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
-        let mut seen = self.remembered(of, host);
+        let it_is = |held: &Held| lock.frees(&held.record.taken());
+        let mut seen = self.remembered(of, &lock.host).filter(it_is);
         loop {
             let revision = seen.as_ref().map_or(0, |held| held.revision);
             match self.swap(&key, revision, wire::delete(&key), until).await? {
@@ -80,7 +81,7 @@ impl Store {
                     return Ok(());
                 }
                 Swapped::Not(now) => match Held::read(now)? {
-                    Some(held) if held.record.holder() == host => seen = Some(held),
+                    Some(held) if it_is(&held) => seen = Some(held),
                     _ => return Ok(()),
                 },
             }
@@ -99,10 +100,9 @@ impl Store {
                     return Err(held_by(held.record.holder()));
                 }
                 Some(held) => {
-                    let record = held.record.clone().again(new);
-                    // Another request has taken it since: it hangs on the lease that that one asked for.
-                    let kept = (record.taken().request != new.request).then_some(held.lease);
-                    (record, kept)
+                    // What stays as it was hangs on the lease that it had.
+                    let kept = (!new.renews(&held.record.taken())).then_some(held.lease);
+                    (held.record.clone().again(new), kept)
                 }
                 None => (LockRecord::new(new), None),
             };

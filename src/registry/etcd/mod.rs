@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{Marks, MarksChange, Registry, Subject};
-use crate::backend::{HostName, Identity, Lock, NewLock, Result};
+use crate::backend::{HostName, Identity, Lock, NewLock, Result, Unlock};
 use crate::tls;
 use client::{Client, Deadline};
 use doubts::Doubts;
@@ -110,8 +110,8 @@ impl Registry for EtcdRegistry {
         self.0.take(of, new).await
     }
 
-    async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
-        self.0.release(of, host).await
+    async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()> {
+        self.0.release(of, lock).await
     }
 
     async fn guard(&self, of: &Subject, host: &HostName) -> Result<Option<u64>> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::{boot_id, since_boot};
 use super::record::{LockRecord, MarksRecord, read, text};
 use super::{Marks, MarksChange, Registry, Subject, held_by};
-use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope};
+use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope, Unlock};
 use store::{Dir, Edition};
 
 const FORMAT: &str = "filerfs registry 1\n";
@@ -197,15 +197,16 @@ impl Kept {
             since_boot() >= Duration::from_millis(after)
         })
     }
+}
 
-    fn with(record: LockRecord, token: u64) -> Kept {
+impl Lapse {
+    fn after(ttl: Option<Duration>) -> Option<Lapse> {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let lapses = record.taken().ttl.map(|ttl| Lapse {
+        ttl.map(|ttl| Lapse {
             boot_id: boot_id().to_owned(),
             after_ms: milliseconds(since_boot() + ttl),
             ttl_ms: milliseconds(ttl),
-        });
-        Kept { token, lock: Some(record), lapses }
+        })
     }
 }
 
@@ -224,24 +225,27 @@ impl Registry for FileRegistry {
         let (of, new) = (of.clone(), new.clone());
         self.ask(move |registry| {
             registry.change(&of, |kept| {
-                let (record, token) = match kept.lock {
+                let (record, token, lapses) = match kept.lock {
                     Some(lock) if *lock.holder() != new.host => return Err(held_by(lock.holder())),
-                    Some(lock) => (lock.again(&new), kept.token),
-                    None => (LockRecord::new(&new), kept.token + 1),
+                    Some(lock) if new.renews(&lock.taken()) => {
+                        (lock.again(&new), kept.token, Lapse::after(new.ttl))
+                    }
+                    Some(lock) => (lock.again(&new), kept.token, kept.lapses),
+                    None => (LockRecord::new(&new), kept.token + 1, Lapse::after(new.ttl)),
                 };
                 let lock = record.clone().lock(token, Scope::Host, "file");
-                Ok((Some(Kept::with(record, token)), lock))
+                Ok((Some(Kept { token, lock: Some(record), lapses }), lock))
             })
         })
         .await
     }
 
-    async fn release(&self, of: &Subject, host: &HostName) -> Result<()> {
-        let (of, host) = (of.clone(), host.clone());
+    async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()> {
+        let (of, lock) = (of.clone(), lock.clone());
         self.ask(move |registry| {
             registry.change(&of, |kept| {
-                let ours = kept.lock.as_ref().is_some_and(|lock| *lock.holder() == host);
-                Ok((ours.then(|| Kept { token: kept.token, ..Kept::default() }), ()))
+                let it_is = kept.lock.as_ref().is_some_and(|held| lock.frees(&held.taken()));
+                Ok((it_is.then(|| Kept { token: kept.token, ..Kept::default() }), ()))
             })
         })
         .await

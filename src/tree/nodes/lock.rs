@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::backend::{self, Error, HostName, Kind, NewLock, Result};
+use crate::backend::{self, By, Error, HostName, Kind, NewLock, Result};
 use crate::tree::outcomes::printable;
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, Show, Write, change};
@@ -42,7 +42,7 @@ impl Write for Lock {
             // Nobody to free it from, or not ours to free.
             (Asked::Freed | Asked::Broken(_), None) => Ok(None),
             (Asked::Freed, Some(holder)) if holder != own => Err(held(holder)),
-            (Asked::Freed, Some(_)) if let Some(process) = at.shared.claims.holder(at) => {
+            (Asked::Freed, Some(_)) if let Some(process) = process(at, &lock) => {
                 let message =
                     format!("process {process} of this host holds the lock for as long as it lives");
                 Err(Error::new(Kind::Locked, message).hint(format!("to break it: echo -{own} > lock")))
@@ -51,8 +51,8 @@ impl Write for Lock {
             (Asked::Freed | Asked::Broken(_), Some(holder)) => {
                 let host = holder.clone();
                 change(async move {
-                    place.shared.claims.disown(&place);
-                    backend.remove_lock(&volume.name, &host).await
+                    place.shared.claims.lose(&place);
+                    backend.remove_lock(&volume.name, &host.into()).await
                 })
             }
             (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held(holder)),
@@ -68,6 +68,13 @@ impl Write for Lock {
             }
         }
     }
+}
+
+/// The process that holds a lock, through this mount or another of this host.
+fn process(at: &Place, lock: &Option<backend::Lock>) -> Option<String> {
+    let here = at.shared.claims.holder(at).map(|process| process.to_string());
+    let there = || lock.as_ref().filter(|lock| lock.taken.by == By::Process);
+    here.or_else(|| there().map(|lock| printable(&lock.taken.process)))
 }
 
 /// `HOST`, `HOST ttl=SECONDS`, an empty line, `-HOST`.

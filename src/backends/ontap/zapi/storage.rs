@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::{Zapi, volumes};
 use crate::backend::{
-    Api, ByVolume, CallCount, Capabilities, Error, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Volume, VolumeName, Volumes,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
+    Volumes,
 };
 
 #[async_trait]
@@ -115,7 +116,7 @@ impl StorageBackend for Zapi {
         self.no_locks(volume).await
     }
 
-    async fn remove_lock(&self, volume: &VolumeName, _: &HostName) -> Result<()> {
+    async fn remove_lock(&self, volume: &VolumeName, _: &Unlock) -> Result<()> {
         self.no_locks(volume).await
     }
 
