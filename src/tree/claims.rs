@@ -59,6 +59,13 @@ impl Claims {
         }
     }
 
+    /// Whether this very claim has not ended.
+    fn has(&self, claim: &Claim) -> bool {
+        let claims = self.0.lock();
+        let now = key(&claim.at).and_then(|key| claims.get(&key));
+        now.is_some_and(|now| now.new.request == claim.new.request)
+    }
+
     fn all(&self) -> Vec<Claim> {
         self.0.lock().values().cloned().collect()
     }
@@ -135,24 +142,27 @@ impl Tree {
     /// Prolongs what processes hold, for as long as they live: if this daemon dies, their locks lapse.
     pub async fn prolong_claims(&self) {
         let claims = &self.shared.claims;
-        for Claim { at, new, token, .. } in claims.all().into_iter().filter(|claim| !claim.lost) {
+        for claim in claims.all().into_iter().filter(|claim| !claim.lost) {
+            let Claim { at, new, token, .. } = &claim;
             let Ok((backend, volume)) = at.backend().and_then(|backend| Ok((backend, at.volume_name()?)))
             else {
                 continue;
             };
-            match backend.create_lock(volume, &new).await {
-                Ok(lock) if lock.token == token => {}
+            let prolonged = backend.create_lock(volume, new).await;
+            // Its process has ended meanwhile: this may have come after the end of the lock, and made it anew.
+            if !claims.has(&claim) {
+                let _ = claim.end().await;
+                continue;
+            }
+            match prolonged {
+                Ok(lock) if lock.token == *token => {}
                 Ok(lock) => {
                     tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
-                    claims.change(&at, |now| {
-                        if now.new.request == new.request {
-                            now.token = lock.token
-                        }
-                    });
+                    claims.change(at, |now| now.token = lock.token);
                 }
                 Err(error) if error.kind() == Kind::Locked => {
                     tracing::error!(%volume, %error, "the lock that a process holds is lost");
-                    claims.lose(&at);
+                    claims.lose(at);
                 }
                 // The next try may come in time.
                 Err(error) => tracing::warn!(%volume, %error, "a lock cannot be prolonged"),

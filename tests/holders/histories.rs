@@ -7,14 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-
+use crate::clients::{Client, Told, VOLUMES, shown};
 use crate::linear::{Call, Came, Op, Verdict, check};
 use crate::process::{Daemon, until};
 use crate::{Shared, etcd::Etcd};
 
-/// As many as `generate` makes up.
-const VOLUMES: usize = 4;
 /// Steps of the search; an explanation that exists takes about as many as there are operations.
 const STEPS: usize = 2_000_000;
 
@@ -31,99 +28,6 @@ fn extent() -> Extent {
         Some(_) => Extent { histories: 13, clients: 32, operations: 2000 },
         None => Extent { histories: 5, clients: 16, operations: 1000 },
     }
-}
-
-/// What clients were told.
-#[derive(Default, Debug)]
-pub struct Told {
-    done: AtomicUsize,
-    busy: AtomicUsize,
-    /// Nothing was done.
-    pub refused: AtomicUsize,
-    pub unknown: AtomicUsize,
-}
-
-/// A client: its name, its mount, what it holds, and numbers that look like chance.
-struct Client<'a> {
-    name: usize,
-    mount: PathBuf,
-    begun: Instant,
-    ttl: Option<u64>,
-    holds: Option<usize>,
-    /// What it asked for without being told.
-    doubts: Option<usize>,
-    chance: u64,
-    told: &'a Told,
-}
-
-impl Client<'_> {
-    fn chance(&mut self, of: u64) -> u64 {
-        self.chance = self.chance.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.chance >> 33) % of
-    }
-
-    /// What to ask of which volume: who holds one frees it soon, asks again, or looks; who was not told asks until it is.
-    fn choose(&mut self) -> (usize, Call) {
-        let any = self.chance(VOLUMES as u64) as usize;
-        let ttl = self.ttl.filter(|_| self.chance(4) > 0).map(Duration::from_secs);
-        match (self.holds, self.chance(10)) {
-            _ if let Some(volume) = self.doubts => (volume, Call::Take { ttl }),
-            (Some(held), 0..4) => (held, Call::Release),
-            (Some(held), 4 | 5) => (held, Call::Take { ttl }),
-            (Some(held), 6 | 7) => (held, Call::Read),
-            (None, 0..6) | (_, 8) => (any, Call::Take { ttl }),
-            (None, 6) => (any, Call::Release),
-            _ => (any, Call::Read),
-        }
-    }
-
-    /// One operation on the lock of some volume; none if nothing was done.
-    fn act(&mut self) -> Option<(usize, Op)> {
-        let (volume, call) = self.choose();
-        let lock = self.mount.join(format!("dummy/volumes/vol{:05}/lock", volume + 1));
-        let (name, from) = (self.name, self.begun.elapsed());
-        let came = match call {
-            Call::Take { ttl: None } => fs::write(&lock, format!("name{name}\n")).map(|()| Came::Done),
-            Call::Take { ttl: Some(ttl) } => {
-                fs::write(&lock, format!("name{name} ttl={}\n", ttl.as_secs())).map(|()| Came::Done)
-            }
-            Call::Release => fs::write(&lock, format!("-name{name}\n")).map(|()| Came::Done),
-            Call::Read => fs::read_to_string(&lock).map(|text| Came::Seen(named(&text))),
-        };
-        let to = self.begun.elapsed();
-        let came = match (call, came.map_err(errno)) {
-            (_, Ok(came)) => Some(came),
-            (Call::Take { .. }, Err(Errno::EBUSY)) => Some(Came::Busy),
-            // If it was taken, it is freed as soon as the cluster can be asked.
-            (Call::Take { .. } | Call::Release, Err(Errno::ETIMEDOUT)) => Some(Came::Unknown),
-            (_, Err(Errno::EHOSTDOWN | Errno::ETIMEDOUT)) => None,
-            (_, Err(error)) => panic!("{call:?} of name{name}: {error}"),
-        };
-        match (call, came) {
-            (Call::Take { .. }, Some(Came::Done)) => (self.holds, self.doubts) = (Some(volume), None),
-            (Call::Take { .. }, Some(Came::Unknown)) => self.doubts = Some(volume),
-            (Call::Take { .. }, Some(Came::Busy)) => self.doubts = None,
-            (Call::Release, Some(Came::Done)) => self.holds = self.holds.filter(|held| *held != volume),
-            _ => {}
-        }
-        let count = match came {
-            None => &self.told.refused,
-            Some(Came::Unknown) => &self.told.unknown,
-            Some(Came::Busy) => &self.told.busy,
-            Some(Came::Done | Came::Seen(_)) => &self.told.done,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        Some((volume, Op { name, call, came: came?, from, to }))
-    }
-}
-
-/// Who is named, if anybody.
-fn named(holder: &str) -> Option<usize> {
-    (!holder.is_empty()).then(|| holder.trim_end().strip_prefix("name").unwrap().parse().unwrap())
-}
-
-fn errno(error: std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap())
 }
 
 /// The longest time in which nobody took a lock.
@@ -146,15 +50,9 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
     for history in 0..extent.histories {
         let (begun, left) = (Instant::now(), AtomicUsize::new(extent.operations));
         let pause = lasts * extent.clients as u32 / extent.operations as u32;
-        let client = |name: usize| Client {
-            name,
-            mount: mounts[name % mounts.len()].clone(),
-            begun,
-            ttl,
-            holds: None,
-            doubts: None,
-            chance: (history * 1000 + name) as u64,
-            told: &told,
+        let client = |number| {
+            let seed = (history * 1000 + number) as u64;
+            Client::new(number, seed, begun, mounts, ttl, &told)
         };
         let run = |mut client: Client<'_>| {
             let mut ops = Vec::new();
@@ -273,8 +171,8 @@ fn histories_are_possible_while_a_holder_sleeps_beyond_its_ttl() {
     // Clients of this host that hold a volume, as the other sees it.
     let holds = || {
         let lock = |volume| hosts[1].path(&format!("dummy/volumes/vol{volume:05}/lock"));
-        let holder = |volume| fs::read_to_string(lock(volume)).ok().and_then(|text| named(&text));
-        (1..=VOLUMES).filter_map(holder).any(|name| name % 2 == 0)
+        let holder = |volume| fs::read_to_string(lock(volume)).ok().and_then(|text| shown(&text));
+        (1..=VOLUMES).filter_map(holder).any(|number| number % 2 == 0)
     };
     histories(&hosts, Some(2), Duration::from_secs(7), || {
         sleep(Duration::from_secs(1));

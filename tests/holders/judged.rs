@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use crate::linear::{Call, Came, Op, Verdict, check};
+use crate::linear::{Call, Came, Name, Op, Verdict, check};
 
 const LIMIT: usize = 100_000;
 
 /// An operation of a name, from one second to another.
 fn op(name: usize, call: Call, came: Came, from: u64, to: u64) -> Op {
+    let name = Name { shown: name, process: None };
     Op { name, call, came, from: Duration::from_secs(from), to: Duration::from_secs(to) }
+}
+
+/// Of this process, in the name of its host.
+fn process(process: usize, op: Op) -> Op {
+    Op { name: Name { process: Some(process), ..op.name }, ..op }
 }
 
 fn take(name: usize, from: u64, to: u64) -> Op {
@@ -89,6 +95,29 @@ fn a_lock_lapses_when_its_ttl_is_over_and_not_before() {
     // Taken again it lapses later, or never.
     cannot_be(&[lease(1, 5, 0, 1), lease(1, 5, 3, 4), see(None, 6, 7)]);
     cannot_be(&[lease(1, 5, 0, 1), take(1, 3, 4), see(None, 8, 9)]);
+}
+
+#[test]
+fn processes_of_a_host_are_told_apart_and_shown_as_one() {
+    let (takes, frees) = (
+        |at, from| process(at, lease(1, 5, from, from + 1)),
+        |at, from| process(at, release(1, from, from + 1)),
+    );
+    can_be(&[takes(7, 0), see(Some(1), 2, 3), frees(7, 4), takes(8, 6), see(Some(1), 8, 9)]);
+    cannot_be(&[takes(7, 0), takes(8, 0)]);
+    can_be(&[takes(7, 0), process(8, busy(1, 0, 1)), frees(8, 1)]);
+    // While it holds it is prolonged, though perhaps too late; and not after that.
+    can_be(&[
+        takes(7, 0),
+        see(Some(1), 20, 21),
+        see(None, 22, 23),
+        see(Some(1), 24, 25),
+        frees(7, 30),
+        takes(8, 32),
+    ]);
+    can_be(&[takes(7, 0), see(None, 22, 23), takes(8, 24), frees(7, 30), see(Some(1), 32, 33)]);
+    cannot_be(&[takes(7, 0), see(None, 2, 3)]);
+    cannot_be(&[takes(7, 0), see(None, 22, 23), frees(7, 30), see(Some(1), 32, 33)]);
 }
 
 #[test]

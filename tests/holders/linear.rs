@@ -4,13 +4,21 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+/// Who asks: what `lock` shows of it, and the process if that is what holds the lock, in the name of its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    pub shown: usize,
+    pub process: Option<usize>,
+}
+
 /// What was asked of a lock.
 #[derive(Clone, Copy, Debug)]
 pub enum Call {
+    /// A process's is prolonged while it lives, if its daemon can.
     Take {
         ttl: Option<Duration>,
     },
-    /// `-NAME`: only ever of the name's own lock.
+    /// `-NAME`, or a process that unlocks: only ever the name's own lock.
     Release,
     Read,
 }
@@ -27,10 +35,10 @@ pub enum Came {
     Unknown,
 }
 
-/// One operation; names are numbers, and times those of one clock.
+/// One operation; times are those of one clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Op {
-    pub name: usize,
+    pub name: Name,
     pub call: Call,
     pub came: Came,
     pub from: Duration,
@@ -50,7 +58,7 @@ pub enum Verdict {
 /// Who holds it, by which take of a free lock, and by which take last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Held {
-    name: usize,
+    name: Name,
     made: usize,
     last: usize,
 }
@@ -70,15 +78,15 @@ struct Event {
 enum Does {
     /// Of the operation of this number.
     Take {
-        name: usize,
+        name: Name,
         op: usize,
     },
     Refuse {
-        name: usize,
+        name: Name,
     },
     /// Frees what was asked for before this instant.
     Release {
-        name: usize,
+        name: Name,
         until: Duration,
     },
     See {
@@ -86,6 +94,11 @@ enum Does {
     },
     /// The ttl of a take is over.
     Lapse {
+        op: usize,
+    },
+    /// A lock that has lapsed is prolonged, if nobody has it.
+    Again {
+        name: Name,
         op: usize,
     },
     /// A take that was reported as unknown is undone, unless it only repeated an earlier one or was repeated.
@@ -96,7 +109,7 @@ enum Does {
 
 /// Looks for an order in which all of them can have happened.
 pub fn check(ops: &[Op], limit: usize) -> Verdict {
-    let mut events: Vec<Event> = ops.iter().enumerate().flat_map(|(at, op)| events(at, op)).collect();
+    let mut events: Vec<Event> = (0..ops.len()).flat_map(|op| events(ops, op)).collect();
     events.sort_by_key(|event| event.from);
     let set = vec![0; events.len().div_ceil(64)];
     let mut search = Search { ops, events, tried: HashSet::new(), left: limit, furthest: 0 };
@@ -107,13 +120,23 @@ pub fn check(ops: &[Op], limit: usize) -> Verdict {
     }
 }
 
-fn events(op: usize, &Op { name, call, came, from, to }: &Op) -> Vec<Event> {
+fn events(ops: &[Op], op: usize) -> Vec<Event> {
+    let Op { name, call, came, from, to } = ops[op];
     let must = |does| Event { from, to, does, must: true };
     let may = |from, does| Event { from, to: Duration::MAX, does, must: false };
     let take = Does::Take { name, op };
     let lapse = |ttl: Option<Duration>| ttl.map(|ttl| may(from + ttl, Does::Lapse { op }));
+    let again = |ttl: Option<Duration>| {
+        let ends =
+            |other: &&Op| other.name == name && matches!(other.call, Call::Release) && other.from > from;
+        let to = ops.iter().filter(ends).map(|other| other.to).min().unwrap_or(Duration::MAX);
+        let prolonged = ttl.filter(|_| name.process.is_some());
+        prolonged.map(|ttl| Event { from: from + ttl, to, does: Does::Again { name, op }, must: false })
+    };
     match (call, came) {
-        (Call::Take { ttl }, Came::Done) => [must(take)].into_iter().chain(lapse(ttl)).collect(),
+        (Call::Take { ttl }, Came::Done) => {
+            [must(take)].into_iter().chain(lapse(ttl)).chain(again(ttl)).collect()
+        }
         (Call::Take { .. }, Came::Busy) => vec![must(Does::Refuse { name })],
         (Call::Take { ttl }, Came::Unknown) => {
             [may(from, take), may(from, Does::Undo { op })].into_iter().chain(lapse(ttl)).collect()
@@ -154,7 +177,9 @@ impl Search<'_> {
         if bound == Duration::MAX {
             return Some(true);
         }
-        next.retain(|at| self.events[*at].from <= bound);
+        // And what comes next has not ended before the last of those that came.
+        let now = self.events.iter().enumerate().rfind(|(at, _)| is_done(*at)).map(|(_, event)| event.from);
+        next.retain(|at| self.events[*at].from <= bound && now.is_none_or(|now| self.events[*at].to >= now));
         // What may happen never is tried last.
         next.sort_by_key(|at| (!self.events[*at].must, self.events[*at].to));
         for at in next {
@@ -179,6 +204,8 @@ impl Search<'_> {
             (Does::Take { name, op }, None) => Some(Held { name, made: op, last: op }),
             (Does::Take { name, op }, Some(held)) if held.name == name => Some(Held { last: op, ..held }),
             (Does::Refuse { name }, Some(held)) if held.name != name => state,
+            // Its host may keep the lock for another process, which has lost it and does not know.
+            (Does::Refuse { name }, _) if name.process.is_some() => state,
             (Does::Take { .. } | Does::Refuse { .. }, _) => return None,
             (Does::Release { name, until }, Some(held))
                 if held.name == name && self.ops[held.last].from < until =>
@@ -186,11 +213,12 @@ impl Search<'_> {
                 None
             }
             (Does::Release { .. }, _) => state,
-            (Does::See { holder }, _) if state.map(|held| held.name) == holder => state,
+            (Does::See { holder }, _) if state.map(|held| held.name.shown) == holder => state,
             (Does::See { .. }, _) => return None,
             (Does::Lapse { op }, Some(held)) if held.last == op => None,
+            (Does::Again { name, op }, None) => Some(Held { name, made: op, last: op }),
             (Does::Undo { op }, Some(held)) if held.made == op && held.last == op => None,
-            (Does::Lapse { .. } | Does::Undo { .. }, _) => state,
+            (Does::Lapse { .. } | Does::Again { .. } | Does::Undo { .. }, _) => state,
         })
     }
 }

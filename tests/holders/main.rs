@@ -1,6 +1,7 @@
 //! Who holds a volume, when several daemons share a registry: in files of this machine, and in etcd.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clients;
 #[path = "../common/mod.rs"]
 mod common;
 mod cut;

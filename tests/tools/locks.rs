@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use filerfs::backend::HostName;
 use filerfs::tree::shared::Options;
+use tokio::sync::Semaphore;
 
 use crate::case::{check, done, refused};
-use crate::common::counting::Counting;
+use crate::common::counting::{Counting, Fault};
 use crate::common::mounted::Mount;
 use crate::common::{SMALL, counting, options, tree_with};
 use crate::process::until;
@@ -121,6 +123,24 @@ fn a_killed_holder_holds_nothing() {
     holder.wait().unwrap();
     until("the end of the lock", || mount.read("dummy/volumes/db1/lock").is_empty());
     assert_eq!(mount.backend.take_changes(), [TAKEN, FREED]);
+}
+
+#[test]
+fn a_prolonging_that_comes_after_the_end_leaves_no_lock() {
+    let backend = counting(SMALL);
+    let options = Options { lease: Duration::from_millis(600), ..options() };
+    let mount = Mount::tree(backend.clone(), tree_with(backend.clone(), options, Vec::new()), false);
+    let mut holder = hold(&mount.path("dummy/volumes/db1"));
+    let late = Arc::new(Semaphore::new(0));
+    backend.faults.lock().push_back(Fault::Wait(late.clone()));
+    until("a prolonging", || backend.faults.lock().is_empty());
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    until("the end of the lock", || mount.read("dummy/volumes/db1/lock").is_empty());
+    backend.take_changes();
+    late.add_permits(1);
+    until("the end of what came late", || backend.take_changes() == [FREED]);
+    assert_eq!(mount.read("dummy/volumes/db1/lock"), "");
 }
 
 /// A second host, with the same storage and registry.
