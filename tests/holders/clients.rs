@@ -110,7 +110,7 @@ impl<'a> Client<'a> {
             (_, Ok(came)) => Some(came),
             (Call::Take { .. }, Err(Errno::EBUSY | Errno::EAGAIN)) => Some(Came::Busy),
             // It holds nothing any more; the lock lapses if it is not free yet.
-            (Call::Release, Err(_)) if name.process.is_some() => Some(Came::Unknown),
+            (Call::Release, Err(Errno::EHOSTDOWN)) if name.process.is_some() => Some(Came::Unknown),
             // If it was taken, it is freed as soon as the cluster can be asked.
             (Call::Take { .. } | Call::Release, Err(Errno::ETIMEDOUT)) => Some(Came::Unknown),
             (_, Err(Errno::EHOSTDOWN | Errno::ETIMEDOUT)) => None,

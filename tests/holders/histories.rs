@@ -62,7 +62,7 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
                 let jitter = client.chance(100) as u32;
                 sleep(pause * jitter / 50);
             }
-            ops
+            (ops, client)
         };
         let ops: Vec<(usize, Op)> = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..extent.clients)
@@ -70,7 +70,9 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
                 .map(|(c, run)| scope.spawn(move || run(c)))
                 .collect();
             fault();
-            clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+            // Nobody lets anything go before all have ended.
+            let ended: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+            ended.into_iter().flat_map(|(ops, _)| ops).collect()
         });
         for volume in 0..VOLUMES {
             let of_volume: Vec<Op> = ops.iter().filter(|(of, _)| *of == volume).map(|(_, op)| *op).collect();
