@@ -10,6 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,7 +34,7 @@ pub struct Etcd {
     dir: TempDir,
     nodes: Vec<Node>,
     tls: Option<Tls>,
-    /// They can be asked at every address of the loopback device.
+    /// They can be asked at every address, not only at that of the loopback device.
     everywhere: bool,
 }
 
@@ -47,7 +50,7 @@ impl Etcd {
         Etcd::with(count, None)
     }
 
-    /// The same, in a network namespace where nobody else is: they can be asked at every address of this machine.
+    /// The same, in a network namespace where nobody else is: they can be asked at every address it has.
     pub fn everywhere(count: usize) -> Etcd {
         Etcd::made(count, None, true)
     }
@@ -193,16 +196,16 @@ impl Etcd {
     }
 }
 
-/// To Linux, whoever starts a process is a thread; this one stays.
+/// To Linux, whoever starts a process is a thread; this one stays as long as the process.
 fn spawn(mut command: Command) -> Child {
     let (to, from) = mpsc::channel();
     std::thread::spawn(move || {
-        to.send(command.spawn()).unwrap();
-        loop {
-            std::thread::park();
-        }
+        let child = command.spawn().expect("scripts/test installs etcd");
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        to.send(child).unwrap();
+        while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
     });
-    from.recv().unwrap().expect("scripts/test installs etcd")
+    from.recv().unwrap()
 }
 
 impl Drop for Etcd {

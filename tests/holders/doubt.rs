@@ -64,9 +64,8 @@ async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
 
 /// The first volume, as the registry knows it.
 fn subject(shared: &Shared, host: &Daemon) -> Subject {
-    let Shared::Etcd(etcd) = shared else { unreachable!("it is in etcd") };
     write(host, "lock", "host1").unwrap();
-    let keys = etcd.ctl(&["get", "--prefix", "/filerfs/locks/dummy/", "--keys-only"], b"");
+    let keys = shared.etcd().ctl(&["get", "--prefix", "/filerfs/locks/dummy/", "--keys-only"], b"");
     write(host, "lock", "").unwrap();
     let volume = keys.trim().rsplit('/').next().unwrap();
     Subject { endpoint: "dummy".into(), volume: Identity(u64::from_str_radix(volume, 16).unwrap()) }

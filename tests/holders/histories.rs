@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::clients::{Client, Told, VOLUMES, shown};
 use crate::linear::{Call, Came, Op, Verdict, check};
 use crate::process::{Daemon, until};
-use crate::{Shared, etcd::Etcd};
+use crate::{Shared, net::Network};
 
 /// Steps of the search; an explanation that exists takes about as many as there are operations.
 const STEPS: usize = 2_000_000;
@@ -103,19 +103,12 @@ fn free(mount: &Path) {
     }
 }
 
-fn hosts(shared: &Shared, count: usize) -> Vec<Daemon> {
+pub fn hosts(shared: &Shared, count: usize) -> Vec<Daemon> {
     (1..=count).map(|host| shared.host(&format!("host{host}"))).collect()
 }
 
-fn cluster() -> Shared {
-    Shared::Etcd(Etcd::start(3))
-}
-
-fn nodes(shared: &Shared) -> &Etcd {
-    match shared {
-        Shared::Etcd(etcd) => etcd,
-        Shared::File(_) => unreachable!("it has no nodes"),
-    }
+pub fn cluster() -> Shared {
+    Shared::Apart(Network::enter())
 }
 
 #[test]
@@ -135,7 +128,7 @@ fn histories_are_possible_in_a_cluster_that_works() {
 #[test]
 fn histories_are_possible_while_leaders_are_killed() {
     let shared = cluster();
-    let (etcd, led) = (nodes(&shared), parking_lot::Mutex::new(Vec::new()));
+    let (etcd, led) = (shared.etcd(), parking_lot::Mutex::new(Vec::new()));
     histories(&hosts(&shared, 3), None, Duration::from_secs(9), || {
         for _ in 0..2 {
             sleep(Duration::from_secs(1));
@@ -154,7 +147,7 @@ fn histories_are_possible_while_leaders_are_killed() {
 #[test]
 fn histories_are_possible_while_two_of_three_nodes_are_down() {
     let shared = cluster();
-    let etcd = nodes(&shared);
+    let etcd = shared.etcd();
     let told = histories(&hosts(&shared, 2), None, Duration::from_secs(7), || {
         sleep(Duration::from_secs(2));
         (0..2).for_each(|node| etcd.kill(node));
@@ -199,15 +192,11 @@ fn histories_are_possible_while_a_holder_sleeps_beyond_its_ttl() {
 #[test]
 fn histories_are_possible_while_a_clock_is_an_hour_ahead() {
     let shared = cluster();
-    let ahead = Daemon::spawn(
-        &shared.config("host1"),
-        |command| {
-            command.env("FAKETIME", "+1h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-            command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
-        },
-        &[],
-    );
-    let hosts = [ahead.ready(), shared.host("host2")];
+    let ahead = shared.host_with("host1", |command| {
+        command.env("FAKETIME", "+1h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
+    });
+    let hosts = [ahead, shared.host("host2")];
     histories(&hosts, Some(60), Duration::from_secs(3), || {});
     crate::write(&hosts[0], "lock", "host1 ttl=60").unwrap();
     let info = crate::read(&hosts[1], "lock.info");

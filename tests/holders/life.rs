@@ -1,6 +1,7 @@
 //! What outlives a daemon: a lock that was written stays, one that a process held lapses.
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::process::until;
@@ -30,17 +31,19 @@ fn a_lock_that_was_written_outlives_the_daemon() {
     }
 }
 
+/// One process, not two, so that nothing is left of it when it is killed; it ends with the test, however that ends.
+fn holder(volume: &Path) -> Child {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "flock", "--no-fork", "lock", "sleep", "600"]);
+    command.current_dir(volume).stdin(Stdio::null()).spawn().unwrap()
+}
+
 #[test]
 fn a_lock_that_a_process_holds_is_prolonged_and_lapses_with_its_daemon() {
     for shared in Shared::all() {
         let (mut host, other) = (shared.host("host1"), shared.host("host2"));
         let volume = host.path("dummy/volumes/vol00001");
-        let mut holder = Command::new("flock")
-            .args(["lock", "sleep", "600"])
-            .current_dir(&volume)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut holder = holder(&volume);
         until("the lock", || read(&other, "lock") == "host1\n");
         let info = read(&other, "lock.info");
         assert!(info.contains("\nttl 2\n") && info.contains("\nprocess flock["), "{info}");
@@ -63,8 +66,7 @@ fn a_daemon_that_ends_frees_what_processes_hold() {
     for shared in Shared::all() {
         let (mut host, other) = (shared.host("host1"), shared.host("host2"));
         let volume = host.path("dummy/volumes/vol00001");
-        let mut holder =
-            Command::new("flock").args(["lock", "sleep", "600"]).current_dir(&volume).spawn().unwrap();
+        let mut holder = holder(&volume);
         until("the lock", || read(&other, "lock") == "host1\n");
         host.signal("TERM");
         assert_eq!(host.wait(), 0);

@@ -17,6 +17,7 @@ mod life;
 mod linear;
 mod memory;
 mod mounts;
+mod net;
 #[path = "../daemon/process.rs"]
 mod process;
 #[path = "../registry/proxy.rs"]
@@ -25,16 +26,20 @@ mod stale;
 mod tools;
 
 use std::fs;
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use etcd::Etcd;
+use net::Network;
 use process::Daemon;
 
 /// A registry that several daemons share.
 enum Shared {
     File(TempDir),
     Etcd(Etcd),
+    /// The same, and each host has a network of its own.
+    Apart(Network),
 }
 
 impl Shared {
@@ -43,28 +48,42 @@ impl Shared {
         [Shared::File(tempfile::tempdir().unwrap()), Shared::Etcd(Etcd::start(1))]
     }
 
+    /// The cluster.
+    fn etcd(&self) -> &Etcd {
+        match self {
+            Shared::File(_) => unreachable!("it has no nodes"),
+            Shared::Etcd(etcd) | Shared::Apart(Network { etcd, .. }) => etcd,
+        }
+    }
+
     fn toml(&self) -> String {
         match self {
             Shared::File(dir) => {
                 format!("[registry]\nkind = \"file\"\npath = \"{}/registry\"\n", dir.path().display())
             }
-            Shared::Etcd(etcd) => {
-                format!("[registry]\nkind = \"etcd\"\nendpoints = {:?}\ntimeout = \"2s\"\n", etcd.endpoints())
+            Shared::Etcd(_) | Shared::Apart(_) => {
+                let endpoints = self.etcd().endpoints();
+                format!("[registry]\nkind = \"etcd\"\nendpoints = {endpoints:?}\ntimeout = \"2s\"\n")
             }
         }
     }
 
     /// A daemon that works in the name of this host. What it makes up is the same in each: so are the locks.
     fn host(&self, name: &str) -> Daemon {
-        Daemon::start(&self.config(name), &[])
+        self.host_with(name, |command| command)
     }
 
-    fn config(&self, name: &str) -> String {
-        format!(
+    /// The same; the command may be changed before it starts.
+    fn host_with(&self, name: &str, change: impl FnOnce(&mut Command) -> &mut Command + Send) -> Daemon {
+        let config = format!(
             "[mount]\nhost = \"{name}\"\nlease = \"2s\"\n{}[[endpoint]]\nname = \"dummy\"\nkind = \"memory\"\n\
              generate = {{ volumes = 4, snapshots = 1 }}\n",
             self.toml()
-        )
+        );
+        match self {
+            Shared::Apart(network) => network.host(name, &config, change),
+            _ => Daemon::spawn(&config, change, &[]).ready(),
+        }
     }
 }
 

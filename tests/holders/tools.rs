@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use crate::net::Network;
 use crate::process::until;
 use crate::{Shared, read, write};
 
@@ -50,7 +51,7 @@ pub fn contend(volumes: &[PathBuf], scripts: &[&str]) {
 
 #[test]
 fn of_tools_on_two_hosts_at_most_one_holds_the_volume() {
-    for shared in Shared::all() {
+    for shared in [Shared::File(tempfile::tempdir().unwrap()), Shared::Apart(Network::enter())] {
         let hosts = [shared.host("host1"), shared.host("host2")];
         contend(&hosts.each_ref().map(|host| host.path("dummy/volumes/vol00001")), &[FLOCK, PYTHON, ECHO]);
         until("the end of the lock", || read(&hosts[0], "lock").is_empty());
