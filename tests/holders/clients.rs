@@ -89,7 +89,7 @@ impl<'a> Client<'a> {
             (Some(held), 4 | 5) if writes => (held, Call::Take { ttl }),
             (Some(held), 4..8) => (held, Call::Read),
             (None, 6) if writes => (any, Call::Release),
-            (None, 0..7) => (any, Call::Take { ttl }),
+            (None, 0..=6) => (any, Call::Take { ttl }),
             (_, 8) if writes => (any, Call::Take { ttl }),
             _ => (any, Call::Read),
         }

@@ -54,20 +54,10 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
             let seed = (history * 1000 + number) as u64;
             Client::new(number, seed, begun, mounts, ttl, &told)
         };
-        let run = |mut client: Client<'_>| {
-            let mut ops = Vec::new();
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-            {
-                ops.extend(client.act());
-                let jitter = client.chance(100) as u32;
-                sleep(pause * jitter / 50);
-            }
-            (ops, client)
-        };
         let ops: Vec<(usize, Op)> = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..extent.clients)
-                .map(|name| (client(name), &run))
-                .map(|(c, run)| scope.spawn(move || run(c)))
+                .map(client)
+                .map(|client| scope.spawn(|| run(client, &left, pause)))
                 .collect();
             fault();
             // Nobody lets anything go before all have ended.
@@ -84,6 +74,16 @@ pub fn histories_on(mounts: &[PathBuf], ttl: Option<u64>, lasts: Duration, fault
     }
     eprintln!("{told:?}");
     told
+}
+
+/// What a client was told until all operations are done, and the client with what it still holds.
+fn run<'a>(mut client: Client<'a>, left: &AtomicUsize, pause: Duration) -> (Vec<(usize, Op)>, Client<'a>) {
+    let mut ops = Vec::new();
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+        ops.extend(client.act());
+        sleep(pause * client.chance(100) as u32 / 50);
+    }
+    (ops, client)
 }
 
 /// All locks are free again: whoever holds them, or was told that nobody knows whether it does.
