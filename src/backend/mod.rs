@@ -111,7 +111,7 @@ pub trait StorageBackend: Send + Sync {
     /// has is refused (`Locked`).
     async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock>;
 
-    /// Frees the volume if this host holds it so; otherwise does nothing, successfully.
+    /// Frees the volume if this is its lock; otherwise does nothing, successfully.
     async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()>;
 
     /// The clients that hold NFS locks on files of the volume, each once.

@@ -3,6 +3,7 @@
 //! Among the processes of this host the mount decides; here is what the other hosts see of it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -33,6 +34,8 @@ struct Claim {
     made: bool,
     /// The lock was broken, or is another host's now.
     lost: bool,
+    /// A prolonging that came after the end would make the lock anew.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Claims {
@@ -46,8 +49,16 @@ impl Claims {
         self.change(at, |claim| claim.made = false);
     }
 
-    /// Nothing is prolonged any more.
-    pub fn lose(&self, at: &Place) {
+    /// Nothing is prolonged any more when this ends: the lock may be broken.
+    pub async fn give_up(&self, at: &Place) {
+        self.lose(at);
+        let turn = key(at).and_then(|key| Some(self.0.lock().get(&key)?.turn.clone()));
+        if let Some(turn) = turn {
+            drop(turn.lock().await);
+        }
+    }
+
+    fn lose(&self, at: &Place) {
         self.change(at, |claim| (claim.made, claim.lost) = (false, true));
     }
 
@@ -59,11 +70,11 @@ impl Claims {
         }
     }
 
-    /// Whether this very claim has not ended.
+    /// Whether this very claim has not ended, and is not lost.
     fn has(&self, claim: &Claim) -> bool {
         let claims = self.0.lock();
         let now = key(&claim.at).and_then(|key| claims.get(&key));
-        now.is_some_and(|now| now.new.request == claim.new.request)
+        now.is_some_and(|now| now.new.request == claim.new.request && !now.lost)
     }
 
     fn all(&self) -> Vec<Claim> {
@@ -78,6 +89,7 @@ impl Claim {
     }
 
     async fn end(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
         self.at.backend()?.remove_lock(self.at.volume_name()?, &self.unlock()).await
     }
 }
@@ -112,7 +124,8 @@ impl Tree {
         })?;
         let (made, token) = (lock.taken.request == new.request, lock.token);
         let new = NewLock { by: By::Prolonging, ..new };
-        let claim = Claim { at: node.place.clone(), pid: caller.pid, new, token, made, lost: false };
+        let (at, pid, turn) = (node.place.clone(), caller.pid, Arc::default());
+        let claim = Claim { at, pid, new, token, made, lost: false, turn };
         self.shared.claims.0.lock().insert(key, claim);
         Ok(Done { changed: made, ..Done::default() })
     }
@@ -142,19 +155,15 @@ impl Tree {
     /// Prolongs what processes hold, for as long as they live: if this daemon dies, their locks lapse.
     pub async fn prolong_claims(&self) {
         let claims = &self.shared.claims;
-        for claim in claims.all().into_iter().filter(|claim| !claim.lost) {
+        for claim in claims.all() {
             let Claim { at, new, token, .. } = &claim;
             let Ok((backend, volume)) = at.backend().and_then(|backend| Ok((backend, at.volume_name()?)))
             else {
                 continue;
             };
-            let prolonged = backend.create_lock(volume, new).await;
-            // Its process has ended meanwhile: this may have come after the end of the lock, and made it anew.
-            if !claims.has(&claim) {
-                let _ = claim.end().await;
-                continue;
-            }
-            match prolonged {
+            // Who has the turn ends it.
+            let Some(_turn) = claim.turn.try_lock().ok().filter(|_| claims.has(&claim)) else { continue };
+            match backend.create_lock(volume, new).await {
                 Ok(lock) if lock.token == *token => {}
                 Ok(lock) => {
                     tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");

@@ -18,6 +18,9 @@ use crate::{Shared, read, write};
 /// After this, what is in doubt has been settled.
 const SETTLED: Duration = Duration::from_secs(5);
 
+/// How a host asks again.
+type Again = fn(&Daemon) -> Option<Child>;
+
 /// It is undone as soon as the cluster answers, unless its host was told meanwhile that it holds the volume.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
@@ -34,14 +37,10 @@ async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
     let registry = Arc::new(EtcdRegistry::new(&cluster).unwrap());
     let shared = Shared::Etcd(etcd);
     let host = shared.host("host1");
-    let written = |host: &Daemon, line| {
-        write(host, "lock", line).unwrap();
-        None
-    };
-    let again: [(Way, &dyn Fn(&Daemon) -> Option<Child>); 3] = [
-        (Way::Deaf, &|host| written(host, "host1")),
-        (Way::Cut, &|host| written(host, "host1 ttl=60")),
-        (Way::Cut, &|host| Some(hold(host))),
+    let again: [(Way, Again); 3] = [
+        (Way::Deaf, |host| written(host, "host1")),
+        (Way::Cut, |host| written(host, "host1 ttl=60")),
+        (Way::Cut, |host| Some(hold(host))),
     ];
     for (way, again) in again {
         let of = subject(&shared, &host);
@@ -69,6 +68,11 @@ fn subject(shared: &Shared, host: &Daemon) -> Subject {
     write(host, "lock", "").unwrap();
     let volume = keys.trim().rsplit('/').next().unwrap();
     Subject { endpoint: "dummy".into(), volume: Identity(u64::from_str_radix(volume, 16).unwrap()) }
+}
+
+fn written(host: &Daemon, line: &str) -> Option<Child> {
+    write(host, "lock", line).unwrap();
+    None
 }
 
 /// A process that has been told that it holds the volume.

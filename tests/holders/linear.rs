@@ -129,7 +129,8 @@ fn events(ops: &[Op], op: usize) -> Vec<Event> {
     let again = |ttl: Option<Duration>| {
         let ends =
             |other: &&Op| other.name == name && matches!(other.call, Call::Release) && other.from > from;
-        let to = ops.iter().filter(ends).map(|other| other.to).min().unwrap_or(Duration::MAX);
+        let end = ops.iter().filter(ends).map(|other| other.from).min().unwrap_or(Duration::MAX);
+        let to = end.saturating_sub(Duration::from_nanos(1));
         let prolonged = ttl.filter(|_| name.process.is_some());
         prolonged.map(|ttl| Event { from: from + ttl, to, does: Does::Again { name, op }, must: false })
     };

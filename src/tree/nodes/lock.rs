@@ -51,7 +51,7 @@ impl Write for Lock {
             (Asked::Freed | Asked::Broken(_), Some(holder)) => {
                 let host = holder.clone();
                 change(async move {
-                    place.shared.claims.lose(&place);
+                    place.shared.claims.give_up(&place).await;
                     backend.remove_lock(&volume.name, &host.into()).await
                 })
             }
