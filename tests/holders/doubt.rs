@@ -49,9 +49,10 @@ async fn a_lock_that_its_host_was_told_of_meanwhile_stays() {
         assert_eq!(registry.take(&of, &new).await.unwrap_err().kind(), Kind::TimedOut);
         assert_eq!(read(&host, "lock"), "host1\n");
         let holder = again(&host);
+        let token = token(&host);
         proxy.is(Way::Open);
         sleep(SETTLED);
-        assert_eq!(read(&host, "lock"), "host1\n");
+        assert_eq!(self::token(&host), token);
         if let Some(mut holder) = holder {
             drop(holder.stdin.take());
             holder.wait().unwrap();
@@ -68,6 +69,11 @@ fn subject(shared: &Shared, host: &Daemon) -> Subject {
     write(host, "lock", "").unwrap();
     let volume = keys.trim().rsplit('/').next().unwrap();
     Subject { endpoint: "dummy".into(), volume: Identity(u64::from_str_radix(volume, 16).unwrap()) }
+}
+
+/// Another for every time that the lock is taken.
+fn token(host: &Daemon) -> String {
+    read(host, "lock.info").lines().find(|line| line.starts_with("token ")).unwrap().to_owned()
 }
 
 fn written(host: &Daemon, line: &str) -> Option<Child> {

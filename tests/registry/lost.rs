@@ -56,6 +56,22 @@ async fn a_take_that_comes_late_is_not_made_any_more() {
     assert_eq!(held(&*registry, &subject(1)).await, None);
 }
 
+/// A daemon that slept, for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_take_that_comes_when_its_ttl_is_over_is_made_with_another() {
+    let (etcd, proxy) = behind_a_proxy();
+    let (registry, direct) = (at(vec![proxy.endpoint()], LONG), at(etcd.endpoints(), LONG));
+    let new = lapsing("a", Duration::from_secs(1));
+    proxy.is(Way::Undecided);
+    let take = tokio::spawn(async move { registry.take(&subject(1), &new).await });
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(etcd.ctl(&["lease", "list"], b"").lines().next(), Some("found 0 leases"));
+    proxy.is(Way::Open);
+    let taken = take.await.unwrap().unwrap();
+    assert_eq!(held(&*direct, &subject(1)).await.unwrap().token, taken.token);
+    freed(&*direct, &subject(1)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_take_that_was_reported_as_failed_is_undone() {
     let (etcd, proxy) = behind_a_proxy();

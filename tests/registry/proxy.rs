@@ -19,6 +19,8 @@ pub enum Way {
     Cut,
     /// Requests wait on the way until it is another.
     Jammed,
+    /// Transactions do.
+    Undecided,
 }
 
 type State = Arc<(Mutex<Way>, Condvar)>;
@@ -58,11 +60,14 @@ impl Proxy {
     }
 }
 
+const DECIDES: &[u8] = b"/kv/txn";
+
 fn requests(mut from: TcpStream, mut to: TcpStream, way: &State) {
     let mut buffer = [0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         let mut now = way.0.lock();
-        while *now == Way::Jammed {
+        let decides = buffer[..read].windows(DECIDES.len()).any(|part| part == DECIDES);
+        while *now == Way::Jammed || *now == Way::Undecided && decides {
             way.1.wait_for(&mut now, Duration::from_secs(60));
         }
         drop(now);
@@ -78,7 +83,7 @@ fn answers(mut from: TcpStream, mut to: TcpStream, way: &State) {
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         let now = *way.0.lock();
         match now {
-            Way::Open | Way::Jammed => {
+            Way::Open | Way::Jammed | Way::Undecided => {
                 if to.write_all(&buffer[..read]).is_err() {
                     break;
                 }

@@ -207,6 +207,9 @@ fn refused(endpoint: &str, status: StatusCode, body: &[u8]) -> Error {
         1 | 2 | 4 | 13 | UNAVAILABLE => {
             Error::new(Kind::TimedOut, format!("{endpoint} does not know")).source(&error).sent(Sent::Unknown)
         }
+        5 if error.contains("lease not found") => {
+            answered(Kind::NotFound, format!("{endpoint} knows of no such lease"))
+        }
         7 => answered(Kind::Denied, format!("{endpoint} does not let us do that")),
         16 => answered(Kind::Credentials, format!("{endpoint} does not let us in")),
         _ => answered(Kind::Remote, format!("{endpoint} refuses the request")),

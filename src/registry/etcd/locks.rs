@@ -114,8 +114,14 @@ impl Store {
             };
             let over = seen.as_ref().map_or(0, |held| held.revision);
             let attempt = Attempt { of, key: &key, record, lease, over };
-            match self.attempt(&attempt, &new.request, until).await? {
-                Swapped::Done(revision) => {
+            match self.attempt(&attempt, &new.request, until).await {
+                // The lease has ended on the way, and what hung on it: time has passed.
+                Err(error) if error.kind() == Kind::NotFound => {
+                    granted = None;
+                    seen = Held::read(self.agreed(&key, until).await?)?;
+                }
+                Err(error) => return Err(error),
+                Ok(Swapped::Done(revision)) => {
                     let token = seen.as_ref().map_or(revision, |held| held.token);
                     let old = seen.map_or(0, |held| held.lease);
                     for left in [old, granted.unwrap_or(0)].into_iter().filter(|left| *left != lease) {
@@ -125,7 +131,7 @@ impl Store {
                     self.ours.lock().insert(of.clone(), held.clone());
                     return Ok(held.lock());
                 }
-                Swapped::Not(now) => seen = Held::read(now)?,
+                Ok(Swapped::Not(now)) => seen = Held::read(now)?,
             }
         }
     }

@@ -76,11 +76,12 @@ struct Kept {
 impl Outcomes {
     /// Keeps an outcome. A success of a change clears the caller's last error.
     pub fn record(&self, outcome: Outcome) {
-        // A file is released by the kernel in nobody's name, and 0 is a session too: that of all whose first
-        // process is outside this container.
-        let who = (outcome.op != "release").then(|| (outcome.caller.uid, outcome.caller.session()));
         let time = SystemTime::now();
         let mut kept = self.0.lock();
+        // A file is released by the kernel in nobody's name, and 0 is a session too: that of all whose first
+        // process is outside this container. Else most callers have no last error, and the session need not be known.
+        let matters = outcome.op != "release" && (outcome.refusal.is_some() || !kept.last.is_empty());
+        let who = matters.then(|| (outcome.caller.uid, outcome.caller.session()));
         kept.requests += 1;
         let entry = Arc::new(Entry { outcome, request: kept.requests, time });
         let outcome = &entry.outcome;
@@ -111,7 +112,6 @@ impl Outcomes {
     /// A change was asked for, and there was nothing to do: that too is a success.
     pub fn succeeded(&self, caller: &Caller) {
         let mut kept = self.0.lock();
-        // Most callers have no last error, and the session need not be known.
         if !kept.last.is_empty() {
             kept.last.remove(&(caller.uid, caller.session()));
         }
