@@ -33,11 +33,15 @@ impl Processes for Proc {
         pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
     }
 
+    fn group(&self, thread: u32) -> u32 {
+        let status = proc::status(thread).unwrap_or_default();
+        proc::field(&status, "Tgid:").parse().unwrap_or(0)
+    }
+
     /// Numbers of processes are used again: hence the time of its start.
     fn process(&self, thread: u32) -> Process {
         const STARTED: usize = 19;
-        let status = proc::status(thread).unwrap_or_default();
-        let group = proc::field(&status, "Tgid:").parse().unwrap_or(0);
+        let group = self.group(thread);
         (group, proc::stat(group, STARTED).unwrap_or(0))
     }
 

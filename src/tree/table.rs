@@ -74,7 +74,9 @@ pub struct Caller {
 pub trait Processes: Sync + Debug {
     /// What a shell prompt, a cron job or an Ansible run have in common.
     fn session(&self, thread: u32) -> u32;
-    /// The process of a thread.
+    /// The number of the process of a thread.
+    fn group(&self, thread: u32) -> u32;
+    /// The process of a thread that waits for an answer: of any other, one in execve(2) would have us wait.
     fn process(&self, thread: u32) -> Process;
     /// The name of its program, as `ps` shows it.
     fn command(&self, thread: u32) -> String;
@@ -90,6 +92,9 @@ pub struct Unseen;
 
 impl Processes for Unseen {
     fn session(&self, _: u32) -> u32 {
+        0
+    }
+    fn group(&self, _: u32) -> u32 {
         0
     }
     fn process(&self, _: u32) -> Process {

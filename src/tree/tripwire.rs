@@ -82,8 +82,8 @@ impl Tripwire {
         threads.sort_unstable();
         threads.dedup();
         !threads.is_empty() && {
-            let process = caller.process();
-            threads.into_iter().any(|thread| caller.processes.process(thread) == process)
+            let group = caller.processes.group(caller.pid);
+            threads.into_iter().any(|thread| caller.processes.group(thread) == group)
         }
     }
 

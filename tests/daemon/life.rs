@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use nix::mount::{MsFlags, mount, umount};
 
@@ -65,20 +66,31 @@ fn a_busy_mount_is_detached_and_the_exit_status_is_0() {
     shell.wait().unwrap();
 }
 
+/// A process in execve(2), which closes a file of a stopped daemon first. Until that is done nobody sees what it has
+/// open, nor when it was started. Before that it lists a directory.
+fn in_execve(slow: &Daemon, listed: &Path) -> Child {
+    fs::create_dir(slow.path("dummy/volumes/v")).unwrap();
+    let script = "open F, '>', shift; syswrite F, 'text'; opendir D, shift; readdir D; closedir D; \
+                  syswrite STDOUT, 'x'; <STDIN>; exec 'true'";
+    let mut perl = Command::new("perl");
+    perl.args(["-e", script]).arg(slow.path("dummy/volumes/v/comment")).arg(listed);
+    let mut perl = perl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    perl.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let stdin = perl.stdin.take();
+    let files = || fs::read_dir(format!("/proc/{}/fd", perl.id())).unwrap().count();
+    let open = files();
+    slow.signal("STOP");
+    drop(stdin);
+    until("the execve", || files() < open);
+    perl
+}
+
 #[test]
 fn a_process_that_lets_nobody_look_does_not_hold_up_the_end() {
     let slow = Daemon::start("", &[]);
     let config = "[mount]\ncache_ttl = \"100ms\"\n\n[[endpoint]]\nname = \"d\"\nkind = \"memory\"\n";
     let mut daemon = Daemon::start(config, &[]);
-    fs::create_dir(slow.path("dummy/volumes/v")).unwrap();
-    // execve(2) closes the file, and nobody sees what the process has open until that is done.
-    let script = "open F, '>', shift; syswrite F, 'text'; syswrite STDOUT, 'x'; <STDIN>; exec 'true'";
-    let mut perl = Command::new("perl");
-    perl.args(["-e", script]).arg(slow.path("dummy/volumes/v/comment"));
-    let mut perl = perl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    perl.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-    slow.signal("STOP");
-    drop(perl.stdin.take());
+    let mut perl = in_execve(&slow, Path::new("/"));
     // Only where the kernel knows more than the root does anybody look for watchers.
     fs::metadata(daemon.path("d/volumes")).unwrap();
     until("a look at the process", || {
@@ -88,6 +100,19 @@ fn a_process_that_lets_nobody_look_does_not_hold_up_the_end() {
     });
     daemon.signal("TERM");
     assert_eq!(daemon.wait(), 0);
+    slow.signal("CONT");
+    assert!(perl.wait().unwrap().success());
+}
+
+#[test]
+fn a_process_that_lets_nobody_look_does_not_hold_up_what_it_has_listed() {
+    let (slow, daemon) = (Daemon::start("", &[]), Daemon::start("", &[]));
+    let volume = daemon.path("dummy/volumes/listed");
+    fs::create_dir(&volume).unwrap();
+    let mut perl = in_execve(&slow, &volume);
+    let mut rmdir = Command::new("rmdir").arg(&volume).spawn().unwrap();
+    until("rmdir", || rmdir.try_wait().unwrap().is_some());
+    assert!(rmdir.wait().unwrap().success());
     slow.signal("CONT");
     assert!(perl.wait().unwrap().success());
 }
@@ -144,7 +169,7 @@ fn a_dead_mount_of_ours_is_replaced() {
 #[test]
 fn a_second_daemon_on_a_live_mount_is_refused() {
     let live = Daemon::start("", &[]);
-    let busy = |mount_point: &std::path::Path| {
+    let busy = |mount_point: &Path| {
         let said = format!(
             "filerfs: filerfs is mounted on {0} already; unmount it first with: umount {0}\n",
             live.root().display()

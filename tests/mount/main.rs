@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 #[path = "../common/mod.rs"]
 mod common;
 
+mod apart;
 mod callers;
 mod hostile;
 mod nothing;

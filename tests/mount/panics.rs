@@ -5,8 +5,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::unistd::close;
+use nix::fcntl::OFlag;
 
+use crate::apart::write_apart;
 use crate::common::mounted::Mount;
 
 /// Whatever fails, with its errno.
@@ -34,11 +35,7 @@ const CHANGES: [(&str, Change); 6] = [
         let rules = mount.path("dummy/policies/nfs/rules");
         io(OpenOptions::new().append(true).open(rules).unwrap().write_all(b"10.0.0.9\n"))
     }),
-    ("close", |mount| {
-        let mut file = OpenOptions::new().write(true).open(mount.path("dummy/volumes/db2/comment")).unwrap();
-        io(file.write_all(b"words"))?;
-        close(file)
-    }),
+    ("close", |mount| write_apart(&mount.path("dummy/volumes/db2/comment"), "words", OFlag::empty())),
 ];
 
 fn panics_and_lives_on(delay: Duration) {

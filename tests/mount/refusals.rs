@@ -12,8 +12,9 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FallocateFlags, OFlag, RenameFlags, fallocate, open, readlink, renameat2};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmod, fchmodat, fstat, lstat, mknod};
 use nix::sys::statfs::fstatfs;
-use nix::unistd::{Whence, close, ftruncate, linkat, lseek, mkdir, read, symlinkat, unlink, write};
+use nix::unistd::{Whence, ftruncate, linkat, lseek, mkdir, read, symlinkat, unlink, write};
 
+use crate::apart::write_apart;
 use crate::common::mounted::Mount;
 use crate::common::{SMALL, counting, options, tree_with};
 
@@ -107,16 +108,8 @@ const CHANGES: [(&[&str], Try); 17] = [
     (&["write"], |s| s.write("volumes/db1/config", "comment words\n")),
     (&["write"], |s| s.write("volumes/db1/snapshots/s1/clone", "copy\n")),
     (&["write"], |s| s.write("policies/nfs/rules", "10.0.0.9\n")),
-    (&["close"], |s| {
-        let file = open(&s.path("volumes/db1/comment"), OFlag::O_WRONLY, Mode::empty())?;
-        write(&file, b"words")?;
-        close(file)
-    }),
-    (&["close"], |s| {
-        let file = open(&s.path("policies/nfs/rules"), OFlag::O_WRONLY | OFlag::O_TRUNC, Mode::empty())?;
-        write(&file, b"10.0.0.1\n")?;
-        close(file)
-    }),
+    (&["close"], |s| write_apart(&s.path("volumes/db1/comment"), "words", OFlag::empty())),
+    (&["close"], |s| write_apart(&s.path("policies/nfs/rules"), "10.0.0.1\n", OFlag::O_TRUNC)),
 ];
 
 /// Checks what came of an operation that the back-end refused.
