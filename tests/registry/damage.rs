@@ -6,7 +6,7 @@ use filerfs::registry::{MarksChange, Registry};
 use crate::given::*;
 
 /// What a text can have become.
-fn damages(text: &str) -> Vec<(Vec<u8>, &'static str)> {
+pub fn damages(text: &str) -> Vec<(Vec<u8>, &'static str)> {
     let bytes = text.as_bytes();
     let mut all = Vec::new();
     for end in [0, 1, 2, 10, 19, 20, bytes.len() / 2, bytes.len() - 1] {

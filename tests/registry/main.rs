@@ -7,6 +7,7 @@ mod etcd;
 mod check;
 mod damage;
 mod faults;
+mod files;
 mod given;
 mod lost;
 mod marks;

@@ -70,14 +70,14 @@ impl FileRegistry {
         let shown = path.display();
         let failed = |error: Errno| format!("{shown}: {}", error.desc());
         let root = Dir::open(path)?;
+        // Of daemons that start at once the first makes it.
+        let _alone = root.alone().map_err(failed)?;
         match root.read("format").map_err(failed)? {
             Some(format) if format == FORMAT.as_bytes() => {}
             Some(format) => {
-                let format = String::from_utf8_lossy(&format).escape_debug().to_string();
-                return Err(format!(
-                    "{shown} is of format {format:?}; this filerfs knows {:?} alone",
-                    FORMAT.trim()
-                ));
+                let format = String::from_utf8_lossy(&format);
+                let (format, ours) = (format.trim_end(), FORMAT.trim_end());
+                return Err(format!("{shown} is of format {format:?}; this filerfs knows {ours:?} alone"));
             }
             None if root.is_empty().map_err(failed)? => {
                 root.replace("format", FORMAT.as_bytes()).map_err(failed)?

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, renameat};
+use nix::fcntl::{Flock, FlockArg, OFlag, open, openat, renameat};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, geteuid, unlinkat};
 
@@ -103,12 +103,19 @@ impl Dir {
         openat(&self.0, name, FILE | OFlag::O_RDWR | OFlag::O_CREAT, Mode::S_IRUSR | Mode::S_IWUSR)
     }
 
-    /// Whether nothing is in it yet.
+    /// Nobody else who asks for this has it until it is dropped.
+    pub fn alone(&self) -> nix::Result<Flock<OwnedFd>> {
+        let dir = openat(&self.0, ".", DIR, Mode::empty())?;
+        Flock::lock(dir, FlockArg::LockExclusive).map_err(|(_, error)| error)
+    }
+
+    /// Whether nothing is in it yet, but for what a crash has left of its first file.
     pub fn is_empty(&self) -> nix::Result<bool> {
         let dir = openat(&self.0, ".", DIR, Mode::empty())?;
         let mut dir = nix::dir::Dir::from_fd(dir)?;
         let mut names = dir.iter().filter_map(Result::ok);
-        Ok(!names.any(|entry| ![&b"."[..], &b".."[..]].contains(&entry.file_name().to_bytes())))
+        let nothing = [c".", c"..", c".format.new"];
+        Ok(!names.any(|entry| !nothing.contains(&entry.file_name())))
     }
 }
 
