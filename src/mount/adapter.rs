@@ -220,12 +220,12 @@ impl Filesystem for Adapter {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let (tree, data) = (self.0.tree.clone(), data.to_vec());
+        let (tree, data, caller) = (self.0.tree.clone(), data.to_vec(), caller(request));
         let work = async move {
-            let done = tree.write(ino.0, handle.0, offset, &data).await?;
+            let done = tree.write(ino.0, handle.0, offset, &data, &caller).await?;
             Ok((data.len() as u32, done))
         };
-        self.0.change(at("write", ino), caller(request), reply, work);
+        self.0.change(at("write", ino), caller, reply, work);
     }
 
     /// Of a process that closes any of its descriptors of a file the fcntl locks on it end.

@@ -33,7 +33,7 @@ impl Processes for Proc {
         pid.and_then(|pid| getsid(Some(pid)).ok()).map_or(0, |session| session.as_raw().unsigned_abs())
     }
 
-    fn group(&self, thread: u32) -> u32 {
+    fn process_id(&self, thread: u32) -> u32 {
         let status = proc::status(thread).unwrap_or_default();
         proc::field(&status, "Tgid:").parse().unwrap_or(0)
     }
@@ -41,7 +41,7 @@ impl Processes for Proc {
     /// Numbers of processes are used again: hence the time of its start.
     fn process(&self, thread: u32) -> Process {
         const STARTED: usize = 19;
-        let group = self.group(thread);
+        let group = self.process_id(thread);
         (group, proc::stat(group, STARTED).unwrap_or(0))
     }
 

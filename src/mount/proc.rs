@@ -6,8 +6,9 @@ use std::time::Duration;
 /// How long anybody waits for a look.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Looks at `/proc` where it may take long: a process in execve(2) lets nobody see its files and its state, and may
-/// itself be waiting for us, with a file that it closes. None if it took too long.
+/// Looks at `/proc` where it may take long: a process in execve(2) lets nobody read `stat`, `wchan` and where its
+/// links lead (`fd/N`, `exe`), and may itself be waiting for us, with a file that it closes. `status`, `comm` and
+/// getsid(2) never wait. None if it took too long.
 pub async fn look<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let looked = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(look)).await;
     looked.ok().and_then(Result::ok)
@@ -23,7 +24,7 @@ pub fn field<'a>(status: &'a str, name: &str) -> &'a str {
     status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }
 
-/// A number of `/proc/N/stat`, the state of the process being number 0.
+/// A number of `/proc/N/stat`, the state of the process being number 0. Waits while the process is in execve(2).
 pub fn stat(thread: u32, nth: usize) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{thread}/stat")).ok()?;
     // The name of a program may hold anything, but ends at the last parenthesis.

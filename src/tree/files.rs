@@ -1,6 +1,7 @@
 //! Open, read, write, close: when what is written is applied.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::handles::Handle;
 use super::inodes::Node;
@@ -64,8 +65,16 @@ impl Tree {
     }
 
     /// Writes to a file.
-    pub async fn write(&self, ino: u64, handle: u64, offset: u64, data: &[u8]) -> Result<Done> {
+    pub async fn write(
+        &self,
+        ino: u64,
+        handle: u64,
+        offset: u64,
+        data: &[u8],
+        caller: &Caller,
+    ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        handle.writer.store(caller.pid, Ordering::Relaxed);
         if let Object::Scratch(item) = &handle.node.place.object {
             return item.write((!handle.append).then_some(offset), data);
         }
@@ -88,9 +97,10 @@ impl Tree {
         Ok(self.done(&node, changed))
     }
 
-    /// Closes one descriptor of a file: applies what waited for its newline. A list that was emptied comes
-    /// down to the lines that came, unless `still_open` says that the process that opened the file, or the
-    /// one that closes it, has the path open yet: then more lines may come.
+    /// Closes one descriptor of a file: applies what waited for its newline. Another process than the one that
+    /// has written closes only a copy, if `still_open` says that the path is open yet in that one. A list that was
+    /// emptied comes down to the lines that came, unless the process that opened the file, or the one that closes
+    /// it, has the path open yet: then more lines may come.
     pub async fn flush<F: Future<Output = bool> + Send>(
         &self,
         ino: u64,
@@ -99,7 +109,16 @@ impl Tree {
         still_open: impl Fn([u32; 2], String) -> F + Send + Sync,
     ) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let who = [handle.opener.pid, caller.pid];
+        let (opener, writer) = (&handle.opener, handle.writer.load(Ordering::Relaxed));
+        // A child closes its copies when it runs another program. That is no close: half a text may have come,
+        // and what comes of it is for the process to hear that writes it.
+        if writer != 0
+            && !caller.is_of_process(writer)
+            && still_open([writer, opener.pid], self.now(&handle).path()).await
+        {
+            return Ok(Done::default());
+        }
+        let who = [opener.pid, caller.pid];
         self.finish(&handle, |path| still_open(who, path)).await
     }
 
@@ -117,8 +136,8 @@ impl Tree {
         }
     }
 
-    /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but a list that
-    /// no close has brought down can be owed here.
+    /// The last descriptor of a file is closed. Nobody hears of a failure any more; nothing but what no close
+    /// has done can be owed here.
     pub async fn release(&self, handle: u64) -> Result<Done> {
         match self.handles.close(handle) {
             Some(handle) => self.finish(&handle, |_| std::future::ready(false)).await,

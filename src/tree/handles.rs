@@ -1,7 +1,7 @@
 //! Open files and directories.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -19,6 +19,8 @@ pub struct Handle {
     pub node: Arc<Node>,
     /// Who opened it, and what is written is written by.
     pub opener: Caller,
+    /// The thread that has written last; 0 if none has that can be seen from here.
+    pub writer: AtomicU32,
     /// It may be written to.
     pub writes: bool,
     /// Writes come one after another, wherever they say they go.
@@ -104,6 +106,7 @@ impl Handle {
         Arc::new(Handle {
             node,
             opener,
+            writer: AtomicU32::default(),
             writes: mode.writes,
             append: mode.append,
             text: Mutex::new(None),

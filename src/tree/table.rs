@@ -74,9 +74,10 @@ pub struct Caller {
 pub trait Processes: Sync + Debug {
     /// What a shell prompt, a cron job or an Ansible run have in common.
     fn session(&self, thread: u32) -> u32;
-    /// The number of the process of a thread.
-    fn group(&self, thread: u32) -> u32;
-    /// The process of a thread that waits for an answer: of any other, one in execve(2) would have us wait.
+    /// The number of the process of a thread; 0 if it cannot be seen. May be asked of anybody, at any time.
+    fn process_id(&self, thread: u32) -> u32;
+    /// The process of a thread that waits for us. Of another one it might take for ever: one in execve(2) lets
+    /// nobody see when it was started, and may be waiting for us to close its files.
     fn process(&self, thread: u32) -> Process;
     /// The name of its program, as `ps` shows it.
     fn command(&self, thread: u32) -> String;
@@ -94,7 +95,7 @@ impl Processes for Unseen {
     fn session(&self, _: u32) -> u32 {
         0
     }
-    fn group(&self, _: u32) -> u32 {
+    fn process_id(&self, _: u32) -> u32 {
         0
     }
     fn process(&self, _: u32) -> Process {
@@ -126,6 +127,16 @@ impl Caller {
     /// The process, whichever of its threads asks.
     pub fn process(&self) -> Process {
         self.processes.process(self.pid)
+    }
+
+    /// The number of the process.
+    pub fn process_id(&self) -> u32 {
+        self.processes.process_id(self.pid)
+    }
+
+    /// Whether a thread is of the same process.
+    pub fn is_of_process(&self, thread: u32) -> bool {
+        self.pid == thread || self.process_id() == self.processes.process_id(thread)
     }
 
     /// The program and the process, as `COMMAND[PID]`.

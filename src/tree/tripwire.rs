@@ -82,8 +82,9 @@ impl Tripwire {
         threads.sort_unstable();
         threads.dedup();
         !threads.is_empty() && {
-            let group = caller.processes.group(caller.pid);
-            threads.into_iter().any(|thread| caller.processes.group(thread) == group)
+            // At one instant, a number is that of one process.
+            let process = caller.process_id();
+            threads.into_iter().any(|thread| caller.processes.process_id(thread) == process)
         }
     }
 

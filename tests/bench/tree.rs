@@ -68,7 +68,7 @@ fn operations(criterion: &mut Criterion) {
         b.iter(|| {
             let handle = tree.open(size_total, emptied, &CALLER).unwrap();
             let value = values.next().unwrap();
-            assert!(at_once(tree.write(size_total, handle, 0, value)).unwrap().changed);
+            assert!(at_once(tree.write(size_total, handle, 0, value, &CALLER)).unwrap().changed);
             at_once(tree.flush(size_total, handle, &CALLER, |_, _| std::future::ready(false))).unwrap();
             at_once(tree.release(handle)).unwrap()
         });

@@ -147,7 +147,7 @@ impl Surface for Direct {
     }
 
     fn write(&self, open: &Open, offset: u64, data: &[u8]) -> Answer<()> {
-        self.wait(self.tree.write(open.ino, open.handle, offset, data)).map(drop)
+        self.wait(self.tree.write(open.ino, open.handle, offset, data, &CALLER)).map(drop)
     }
 
     fn truncate(&self, open: &Open) -> Answer<()> {

@@ -10,6 +10,7 @@ mod common;
 
 mod apart;
 mod callers;
+mod execs;
 mod hostile;
 mod nothing;
 mod panics;

@@ -44,7 +44,7 @@ impl Side {
         let handle = self.tree.open(ino, mode, &CALLER)?;
         let wrote = match text {
             [] => Ok(()),
-            _ => self.runtime.block_on(self.tree.write(ino, handle, 0, text)).map(drop),
+            _ => self.runtime.block_on(self.tree.write(ino, handle, 0, text, &CALLER)).map(drop),
         };
         let closed = self
             .runtime
@@ -61,7 +61,7 @@ impl Side {
         let new = New { is_dir: false, owner: (0, 0), mode: 0o600 };
         let (made, handle) = self.tree.create(dir, b".new", new, CALLER).unwrap();
         if !text.is_empty() {
-            self.runtime.block_on(self.tree.write(made.ino, handle, 0, text)).unwrap();
+            self.runtime.block_on(self.tree.write(made.ino, handle, 0, text, &CALLER)).unwrap();
         }
         self.tree.close(handle);
         let renamed =
