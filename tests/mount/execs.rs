@@ -59,16 +59,17 @@ fn a_refusal_at_close_is_told_to_who_wrote_and_not_to_a_child() {
 fn a_child_that_has_written_is_told_what_came_of_it() {
     for (path, pieces, change) in PIECES {
         let mount = Mount::small();
-        let write = || {
+        let write = |refusal| {
             let (file, mut printf) = (opened(&mount, path), Command::new("printf"));
+            *mount.backend.refusal.lock() = refusal;
+            mount.backend.take_changes();
             printf.args(["%s", &pieces.concat()]).stdout(file.try_clone().unwrap()).stderr(Stdio::null());
-            printf.status().unwrap().success()
+            let status = printf.status().unwrap();
+            *mount.backend.refusal.lock() = None;
+            status.success()
         };
-        *mount.backend.refusal.lock() = Some(Kind::NoSpace);
-        assert!(!write(), "{path}");
-        *mount.backend.refusal.lock() = None;
-        mount.backend.take_changes();
-        assert!(write(), "{path}");
+        assert!(!write(Some(Kind::NoSpace)), "{path}");
+        assert!(write(None), "{path}");
         assert_eq!(mount.backend.take_changes(), [change], "{path}");
     }
 }
