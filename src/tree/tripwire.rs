@@ -81,7 +81,8 @@ impl Tripwire {
         };
         threads.sort_unstable();
         threads.dedup();
-        !threads.is_empty() && {
+        // Nothing is kept of who cannot be seen.
+        caller.pid != 0 && !threads.is_empty() && {
             // At one instant, a number is that of one process.
             let process = caller.process_id();
             threads.into_iter().any(|thread| caller.processes.process_id(thread) == process)

@@ -3,10 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
+use filerfs::backend::Kind;
+use filerfs::tree::ROOT;
 use filerfs::tree::shared::Options;
+use filerfs::tree::table::Caller;
 
 use crate::case::{check, done, refused};
-use crate::common::options;
+use crate::common::{ROOT as CALLER, SMALL, counting, options, tree_of};
 use crate::destruction::memory;
 
 const RECURSIVE: &[&str] =
@@ -25,6 +28,21 @@ def tried(how, *path):
     else: print(\"done\")
 {steps}'"
     )
+}
+
+#[tokio::test]
+async fn who_cannot_be_seen_is_nobody_who_has_listed() {
+    let tree = tree_of(counting(SMALL));
+    let mut volumes = ROOT;
+    for name in ["dummy", "volumes"] {
+        volumes = tree.lookup(volumes, name.as_bytes(), &CALLER).await.unwrap().ino;
+    }
+    let db1 = tree.lookup(volumes, b"db1", &CALLER).await.unwrap().ino;
+    tree.listing(db1, 0, 0, &CALLER).await.unwrap();
+    let refused = tree.rmdir(volumes, b"db1", &CALLER).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::RecursiveDelete);
+    // From outside of this container, for one.
+    tree.rmdir(volumes, b"db1", &Caller { pid: 0, ..CALLER }).await.unwrap();
 }
 
 #[test]
