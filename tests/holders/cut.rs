@@ -1,6 +1,7 @@
 //! A host whose way to the registry is cut.
 
 use std::fs;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -56,4 +57,29 @@ fn a_host_that_is_cut_off_takes_no_lock_for_free_and_reads_on() {
     assert_eq!(read(&hosts[0], "lock"), "host2\n");
     write(&hosts[1], "lock", "").unwrap();
     write(&hosts[0], "size_total", "20G").unwrap();
+}
+
+#[test]
+fn a_host_that_comes_up_without_its_registry_knows_of_no_protection() {
+    let shared = cluster();
+    (0..3).for_each(|node| shared.etcd().kill(node));
+    let host = shared.host("host1");
+    let volume = host.path("dummy/volumes/vol00001");
+    let unknown = |error: std::io::Error| {
+        assert_eq!(error.raw_os_error(), Some(libc::EHOSTDOWN), "{error}");
+        let said = fs::read_to_string(host.path(".ctl/last_error")).unwrap();
+        assert!(said.contains("it is not known whether volume vol00001 is protected"), "{said}");
+    };
+    unknown(fs::read_to_string(volume.join("protect")).unwrap_err());
+    for line in ["0", "1"] {
+        unknown(write(&host, "protect", line).unwrap_err());
+    }
+    unknown(fs::remove_dir(&volume).unwrap_err());
+    assert!(fs::read_dir(&volume).unwrap().any(|entry| entry.unwrap().file_name() == "protect"));
+    (0..3).for_each(|node| shared.etcd().restart(node));
+    until("the registry", || fs::read_to_string(volume.join("protect")).is_ok());
+    write(&host, "protect", "1").unwrap();
+    // By a process that has not listed it.
+    let rmdir = Command::new("rmdir").arg(&volume).output().unwrap();
+    assert!(String::from_utf8_lossy(&rmdir.stderr).contains("Operation not permitted"));
 }

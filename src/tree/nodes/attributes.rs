@@ -1,10 +1,13 @@
 //! The attributes of a volume that can be changed: one table for volumes, staged volumes, `config` and
 //! `defaults`.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::known_policy;
-use crate::backend::{Error, Kind, PolicyName, Result, Settings};
+use super::volume::check_protection_is_known;
+use crate::backend::{Error, Kind, PolicyName, Result, Settings, Volume};
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, Row, Show, Write, change};
 use crate::tree::values::{self, line, show_boolean};
@@ -164,6 +167,17 @@ pub fn rows() -> impl Iterator<Item = Row> {
 
 struct VolumeAttribute(&'static Attribute);
 
+impl VolumeAttribute {
+    /// The volume, with the attribute as far as it has it.
+    async fn of(&self, at: &Place) -> Result<Arc<Volume>> {
+        let volume = at.volume().await?;
+        if self.0.name == "protect" {
+            check_protection_is_known(&volume, &*at.backend()?)?;
+        }
+        Ok(volume)
+    }
+}
+
 #[async_trait]
 impl Show for VolumeAttribute {
     fn known(&self, at: &Place) -> Option<String> {
@@ -171,14 +185,14 @@ impl Show for VolumeAttribute {
     }
 
     async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
-        Ok(self.0.shown(&at.volume().await?.settings).map(|value| line(&value)))
+        Ok(self.0.shown(&self.of(at).await?.settings).map(|value| line(&value)))
     }
 }
 
 #[async_trait]
 impl Write for VolumeAttribute {
     async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
-        let volume = at.volume().await?;
+        let volume = self.of(at).await?;
         let Some(patch) = self.0.patch(text, &volume.settings)? else { return Ok(None) };
         // The record is let go first: who holds it makes its change a copy.
         let (name, backend) = (volume.name.clone(), at.backend()?);

@@ -12,7 +12,7 @@ use super::nfs_locks::NfsLocks;
 use super::rollback::Rollback;
 use super::snapshot::Snapshots;
 use crate::backend::names::{decoded, encoded};
-use crate::backend::{Error, Kind, NewVolume, Result, Volume, VolumeName};
+use crate::backend::{Error, Kind, NewVolume, Result, StorageBackend, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
 use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show, none};
 use crate::tree::values::{line, show_time};
@@ -154,13 +154,10 @@ impl Members for Volumes {
         let backend = at.backend()?;
         // Protection as it is now, whatever is remembered.
         let volume = backend.get_volume(place.volume_name()?).await?;
+        check_protection_is_known(&volume, &*backend)?;
         if volume.settings.protect == Some(true) {
             let error = Error::new(Kind::NotPermitted, format!("volume {} is protected", volume.name));
             return Err(error.hint(format!("to allow it: echo 0 > volumes/{name}/protect")));
-        }
-        if volume.settings.protect.is_none() && backend.capabilities().protect {
-            let message = format!("it is not known whether volume {} is protected", volume.name);
-            return Err(Error::new(Kind::Unreachable, message).hint("its registry cannot be asked"));
         }
         backend.restrict_volume(&volume.name).await
     }
@@ -169,6 +166,15 @@ impl Members for Volumes {
         let error = Error::new(Kind::NotPermitted, format!("volume {name} cannot be renamed or moved"));
         Err(error.hint("a copy under another name: echo NEW > snapshots/S/clone"))
     }
+}
+
+/// Where there is a place for the mark, a volume without one is one that nobody knows it of.
+pub fn check_protection_is_known(volume: &Volume, backend: &dyn StorageBackend) -> Result<()> {
+    if volume.settings.protect.is_some() || !backend.capabilities().protect {
+        return Ok(());
+    }
+    let message = format!("it is not known whether volume {} is protected", volume.name);
+    Err(Error::new(Kind::Unreachable, message).hint("its registry cannot be asked"))
 }
 
 /// Creates a volume with the endpoint's defaults for what is not given.
