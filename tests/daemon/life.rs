@@ -93,11 +93,7 @@ fn a_process_that_lets_nobody_look_does_not_hold_up_the_end() {
     let mut perl = in_execve(&slow, Path::new("/"));
     // Only where the kernel knows more than the root does anybody look for watchers.
     fs::metadata(daemon.path("d/volumes")).unwrap();
-    until("a look at the process", || {
-        let threads = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
-        let mut states = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status")));
-        states.any(|state| state.is_ok_and(|state| state.contains("State:\tD")))
-    });
+    until("a look at the process", || daemon.threads().any(|status| status.contains("State:\tD")));
     daemon.signal("TERM");
     assert_eq!(daemon.wait(), 0);
     slow.signal("CONT");

@@ -155,11 +155,21 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Sends it a signal, by name. Not by a program: that would close files of ours, and wait for a stopped daemon.
+    /// Sends it a signal, by name; when this ends a stopped daemon has stopped, with all its threads. Not by a program:
+    /// that would close files of ours, and wait for a stopped daemon.
     pub fn signal(&self, name: &str) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         nix::sys::signal::kill(pid, format!("SIG{name}").parse::<nix::sys::signal::Signal>().unwrap())
             .unwrap();
+        // One that waits for the kernel does nothing either, and stops when that answers.
+        let stopped = |status: String| status.contains("State:\tT") || status.contains("State:\tD");
+        until("what the signal says", || name != "STOP" || self.threads().all(stopped));
+    }
+
+    /// What the system tells of each thread.
+    pub fn threads(&self) -> impl Iterator<Item = String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).ok())
     }
 
     /// Waits until it ends: its exit status, or the signal that it died of as a negative number.
