@@ -54,6 +54,11 @@ impl NewLock {
         NewLock { by, ..self }
     }
 
+    /// What frees the lock that this request took, and no later one.
+    pub fn unlock(&self) -> Unlock {
+        Unlock { host: self.host.clone(), request: Some(self.request.clone()) }
+    }
+
     /// Whether a lock of the same host lapses as this request says, or as it did before.
     pub fn renews(&self, taken: &NewLock) -> bool {
         match self.by {

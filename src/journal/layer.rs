@@ -192,8 +192,7 @@ impl StorageBackend for Journalled {
         let take = self.backend.create_lock(volume, new);
         match self.make(Change::create_lock(volume, new, held), take, Until::Synced).await {
             (Ok(_), Err(error)) if !held => {
-                let lock = Unlock { host: new.host.clone(), request: Some(new.request.clone()) };
-                free(self.backend.as_ref(), volume, &lock).await?;
+                free(self.backend.as_ref(), volume, &new.unlock()).await?;
                 Err(error.context(format!("the lock of volume {volume} was taken and freed again")))
             }
             (taken, _) => taken,

@@ -11,7 +11,7 @@ use super::place::{Object, Place};
 use super::shared::Options;
 use super::table::{Caller, Node as Is};
 use super::{Done, Error, Kind, Result, Tree};
-use crate::backend::{By, Identity, NewLock, Unlock};
+use crate::backend::{By, Identity, NewLock};
 
 /// What processes hold.
 #[derive(Default)]
@@ -83,14 +83,9 @@ impl Claims {
 }
 
 impl Claim {
-    /// What ends it: no lock that somebody else has made of it since.
-    fn unlock(&self) -> Unlock {
-        Unlock { host: self.new.host.clone(), request: Some(self.new.request.clone()) }
-    }
-
     async fn end(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
-        self.at.backend()?.remove_lock(self.at.volume_name()?, &self.unlock()).await
+        self.at.backend()?.remove_lock(self.at.volume_name()?, &self.new.unlock()).await
     }
 }
 

@@ -2,20 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use filerfs::backend::HostName;
-use filerfs::backends::memory::{Generate, Memory};
-use filerfs::registry::{MemoryRegistry, Registered};
-
-use crate::common::counting::Counting;
-use crate::common::mounted::Mount;
-use crate::common::{options, tree_with};
 use crate::process::{Daemon, until};
 use crate::tools::{ECHO, FLOCK, PYTHON, contend};
-use crate::{Shared, read, write};
+use crate::{Shared, memory, read, write};
 
 fn volume(root: PathBuf) -> PathBuf {
     root.join("dummy/volumes/vol00001")
@@ -44,15 +36,7 @@ fn of_processes_on_two_mounts_of_one_host_at_most_one_holds_the_volume() {
 #[test]
 fn of_processes_on_two_mounts_in_memory_at_most_one_holds_the_volume() {
     for names in [["host1", "host1"], ["host1", "host2"]] {
-        let storage = Arc::new(Memory::with(Generate { volumes: 1, snapshots: 1 }.content()).unwrap());
-        let registry = Arc::new(MemoryRegistry::default());
-        let mounts = names.map(|name| {
-            let host = HostName::new(name).unwrap();
-            let registered = Registered::new("dummy", host.clone(), storage.clone(), registry.clone());
-            let backend = Counting::new(Arc::new(registered));
-            let options = filerfs::tree::shared::Options { host, ..options() };
-            Mount::tree(backend.clone(), tree_with(backend, options, Vec::new()), false)
-        });
+        let mounts = memory::mounts(names);
         let volumes = mounts.each_ref().map(|mount| volume(mount.root().to_owned()));
         contend(&volumes, &[FLOCK, PYTHON, ECHO]);
     }
