@@ -5,6 +5,8 @@
 
 #[path = "../common/etcd.rs"]
 mod etcd;
+#[path = "../common/signal.rs"]
+mod signal;
 #[path = "turns.rs"]
 mod turns;
 

@@ -17,6 +17,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::signal;
+
 /// Longer than anything here takes; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -117,8 +119,7 @@ impl Etcd {
     }
 
     fn signal(&self, node: usize, name: &str) {
-        let pid = self.nodes[node].process.lock().as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        signal::signal(self.nodes[node].process.lock().as_ref().unwrap().id(), name);
     }
 
     /// The node that leads, as soon as there is one.

@@ -8,6 +8,8 @@
 
 #[path = "../common/etcd.rs"]
 mod etcd;
+#[path = "../common/signal.rs"]
+mod signal;
 
 mod clones;
 mod given;

@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod process;
+#[path = "../common/signal.rs"]
+mod signal;
 
 mod access;
 mod commands;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::signal;
+
 /// Longer than anything here takes; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -158,18 +160,12 @@ impl Daemon {
     /// Sends it a signal, by name; when this ends a stopped daemon has stopped, with all its threads. Not by a program:
     /// that would close files of ours, and wait for a stopped daemon.
     pub fn signal(&self, name: &str) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
-        nix::sys::signal::kill(pid, format!("SIG{name}").parse::<nix::sys::signal::Signal>().unwrap())
-            .unwrap();
-        // One that waits for the kernel does nothing either, and stops when that answers.
-        let stopped = |status: String| status.contains("State:\tT") || status.contains("State:\tD");
-        until("what the signal says", || name != "STOP" || self.threads().all(stopped));
+        signal::signal(self.pid(), name);
     }
 
     /// What the system tells of each thread.
     pub fn threads(&self) -> impl Iterator<Item = String> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
-        threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).ok())
+        signal::threads(self.pid())
     }
 
     /// Waits until it ends: its exit status, or the signal that it died of as a negative number.

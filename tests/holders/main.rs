@@ -22,6 +22,8 @@ mod net;
 mod process;
 #[path = "../registry/proxy.rs"]
 mod proxy;
+#[path = "../common/signal.rs"]
+mod signal;
 mod stale;
 mod tools;
 

@@ -17,6 +17,8 @@ mod mounts;
 #[path = "../daemon/process.rs"]
 mod process;
 mod settled;
+#[path = "../common/signal.rs"]
+mod signal;
 
 use std::collections::HashMap;
 use std::fs;

@@ -5,6 +5,8 @@
 mod common;
 #[path = "../daemon/process.rs"]
 mod process;
+#[path = "../common/signal.rs"]
+mod signal;
 
 mod copies;
 mod crawls;

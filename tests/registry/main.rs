@@ -3,6 +3,8 @@
 
 #[path = "../common/etcd.rs"]
 mod etcd;
+#[path = "../common/signal.rs"]
+mod signal;
 
 mod check;
 mod damage;

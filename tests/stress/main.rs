@@ -5,6 +5,8 @@
 
 #[path = "../daemon/process.rs"]
 mod process;
+#[path = "../common/signal.rs"]
+mod signal;
 
 mod calls;
 mod ng;
