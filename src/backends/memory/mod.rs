@@ -1,5 +1,6 @@
 //! A filer in memory: for first tries, and the reference model of the contract.
 
+mod by_name;
 mod load;
 mod policies;
 mod snapshots;

@@ -24,7 +24,7 @@ impl State {
         if self.policies.contains_key(name) {
             return Err(Error::new(Kind::Exists, format!("policy {name} exists already")));
         }
-        let identity = self.new_identity("policy", name.as_str());
+        let identity = self.new_identity("policy", format_args!("{name}"));
         let mut kept: Vec<Rule> = Vec::new();
         for rule in rules {
             if !kept.contains(rule) {

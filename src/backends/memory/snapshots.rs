@@ -24,7 +24,7 @@ impl State {
                 Error::new(Kind::TooManySnapshots, message).hint("delete one first: rmdir snapshots/NAME")
             );
         }
-        let identity = self.new_identity("snapshot", &format!("{volume}/{name}"));
+        let identity = self.new_identity("snapshot", format_args!("{volume}/{name}"));
         let held = self.volume_mut(volume)?;
         let record = Snapshot {
             name: name.clone(),

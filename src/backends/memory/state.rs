@@ -1,10 +1,13 @@
 //! What the filer holds, and how its sizes follow from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::by_name::ByName;
 use crate::backend::{
     AggregateName, Error, Identity, Policy, PolicyName, Result, Snapshot, Volume, VolumeName,
 };
@@ -14,10 +17,10 @@ pub(super) const LARGEST: u64 = i64::MAX as u64;
 
 /// Everything on the filer.
 pub(crate) struct State {
-    pub volumes: BTreeMap<VolumeName, Held>,
+    pub volumes: ByName,
     pub policies: BTreeMap<PolicyName, Arc<Policy>>,
     /// Which volume is mounted at a junction path.
-    pub junctions: HashMap<String, VolumeName>,
+    pub junctions: FxHashMap<String, VolumeName>,
     /// Where new volumes go, by free space.
     pub aggregates: Vec<Aggregate>,
     /// Told apart by run and number: an identity is never used again.
@@ -59,9 +62,9 @@ impl Default for State {
     fn default() -> State {
         let name = AggregateName::new("aggr1").expect("a good name");
         State {
-            volumes: BTreeMap::new(),
+            volumes: ByName::default(),
             policies: BTreeMap::new(),
-            junctions: HashMap::new(),
+            junctions: FxHashMap::default(),
             aggregates: vec![Aggregate { name, size_available: LARGEST, size_total: None, node: None }],
             run: Some(Uuid::new_v4()),
             born: 0,
@@ -90,11 +93,11 @@ impl State {
     }
 
     /// An identity for a new object of this kind and name.
-    pub fn new_identity(&mut self, kind: &str, name: &str) -> Identity {
+    pub fn new_identity(&mut self, kind: &str, name: fmt::Arguments<'_>) -> Identity {
         self.born += 1;
         match self.run {
-            Some(run) => Identity::of(&[&run.to_string(), &self.born.to_string()]),
-            None => Identity::of(&[kind, name]),
+            Some(run) => Identity(run.as_u64_pair().0.wrapping_add(self.born)),
+            None => Identity::of(&[kind, &name.to_string()]),
         }
     }
 }
@@ -112,9 +115,13 @@ impl Held {
             }
         }
         let (used, reserve_used) = (self.data.saturating_add(self.spill()).min(LARGEST), self.reserve_used());
-        let record = Arc::make_mut(&mut self.record);
-        record.size_used = used;
-        record.percentage_snapshot_reserve_used = Some(reserve_used);
+        // Who has seen the record makes its change a copy.
+        if (self.record.size_used, self.record.percentage_snapshot_reserve_used) != (used, Some(reserve_used))
+        {
+            let record = Arc::make_mut(&mut self.record);
+            record.size_used = used;
+            record.percentage_snapshot_reserve_used = Some(reserve_used);
+        }
     }
 
     /// Bytes of snapshots beyond the reserve.

@@ -90,7 +90,7 @@ impl State {
     }
 
     pub fn check_free(&self, name: &VolumeName) -> Result<()> {
-        match self.volumes.contains_key(name) {
+        match self.volumes.contains(name) {
             true => Err(Error::new(Kind::Exists, format!("volume {name} exists already"))),
             false => Ok(()),
         }
