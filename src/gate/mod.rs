@@ -101,19 +101,24 @@ impl Gate {
             if effect == Effect::Read { self.limits.read_timeout } else { self.limits.change_timeout };
         let begun = Instant::now();
         let left = || limit.saturating_sub(begun.elapsed());
-        let Ok(permit) = timeout(left(), self.permits.acquire()).await else {
-            let message =
-                format!("{call} waited {limit:?} for one of {} calls to end", self.limits.max_calls);
-            return Err(Error::new(Kind::Unreachable, message));
+        let permit = tokio::select! {
+            biased;
+            permit = self.permits.acquire() => permit,
+            () = lapse(&left) => {
+                let message =
+                    format!("{call} waited {limit:?} for one of {} calls to end", self.limits.max_calls);
+                return Err(Error::new(Kind::Unreachable, message));
+            }
         };
         let mut tries = 0;
         let answer = loop {
             let turn = self.breaker.turn().await;
             self.breaker.check()?;
             tries += 1;
-            let answer = match timeout(left(), make()).await {
-                Ok(answer) => answer,
-                Err(_) => Err(late(effect, call, limit)),
+            let answer = tokio::select! {
+                biased;
+                answer = make() => answer,
+                () = lapse(&left) => Err(late(effect, call, limit)),
             };
             self.breaker.learn(answer.as_ref().err());
             drop(turn);
@@ -128,6 +133,11 @@ impl Gate {
         self.counts.add(call, answer.as_ref().err(), begun.elapsed());
         answer
     }
+}
+
+/// The end of the time that is left. No timer is made for what answers at once.
+async fn lapse(left: impl Fn() -> Duration) {
+    tokio::time::sleep(left()).await;
 }
 
 /// Reads on transient kinds; changes only if nothing was sent.
