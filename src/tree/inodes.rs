@@ -20,6 +20,9 @@ pub struct Node {
     pub ino: u64,
     /// The size that the kernel was last told of a directory, if it was.
     told: AtomicU64,
+    /// How often the kernel was told of it and has not forgotten it: 0 if another node is known by the number, or
+    /// none is. Counted here, so that who lists a large directory again looks for none of its nodes.
+    lookups: AtomicU64,
 }
 
 const UNTOLD: u64 = u64::MAX;
@@ -28,7 +31,12 @@ impl Node {
     /// The node of a row of an object.
     pub fn new(place: Place, row: &'static Row) -> Arc<Node> {
         let ino = place.ino(row);
-        Arc::new(Node { place, row, ino, told: AtomicU64::new(UNTOLD) })
+        Node::numbered(place, row, ino)
+    }
+
+    /// The same, if its number is known.
+    pub fn numbered(place: Place, row: &'static Row, ino: u64) -> Arc<Node> {
+        Arc::new(Node { place, row, ino, told: AtomicU64::new(UNTOLD), lookups: AtomicU64::new(0) })
     }
 
     /// The kernel is told this size, and remembers it for a while.
@@ -51,18 +59,19 @@ impl Node {
 /// The nodes that the kernel knows. Numbers are derived, so a lost entry is found again by its path;
 /// the counts only say when to forget, and nothing else rests on them.
 pub struct Inodes {
-    nodes: RwLock<FxHashMap<u64, (Arc<Node>, u64)>>,
+    nodes: RwLock<FxHashMap<u64, Arc<Node>>>,
 }
 
 impl Inodes {
     /// Knows the root, for ever.
     pub fn new(root: Arc<Node>) -> Inodes {
-        Inodes { nodes: RwLock::new(FxHashMap::from_iter([(root.ino, (root, u64::MAX / 2))])) }
+        root.lookups.store(u64::MAX / 2, Ordering::Relaxed);
+        Inodes { nodes: RwLock::new(FxHashMap::from_iter([(root.ino, root)])) }
     }
 
     /// The node of this number.
     pub fn get(&self, ino: u64) -> Result<Arc<Node>> {
-        let node = self.nodes.read().get(&ino).map(|(node, _)| node.clone());
+        let node = self.nodes.read().get(&ino).cloned();
         node.ok_or_else(|| {
             Error::new(Kind::Replaced, "this file or directory is no longer known; open its path again")
         })
@@ -75,22 +84,35 @@ impl Inodes {
 
     /// The same, of several at once.
     pub fn remember_all<'a>(&self, told: impl Iterator<Item = &'a Arc<Node>>) {
-        let mut nodes = self.nodes.write();
-        for node in told {
-            let entry = nodes.entry(node.ino).or_insert_with(|| (node.clone(), 0));
-            if !Arc::ptr_eq(&entry.0, node) {
-                entry.0 = node.clone();
+        // Nothing is forgotten meanwhile.
+        let nodes = self.nodes.read();
+        let is_known = |node: &&Arc<Node>| {
+            let known = node.lookups.load(Ordering::Relaxed) > 0;
+            if known {
+                node.lookups.fetch_add(1, Ordering::Relaxed);
             }
-            entry.1 = entry.1.saturating_add(1);
+            !known
+        };
+        let new: Vec<_> = told.filter(is_known).collect();
+        drop(nodes);
+        if new.is_empty() {
+            return;
+        }
+        let mut nodes = self.nodes.write();
+        for node in new {
+            let before = nodes.insert(node.ino, node.clone());
+            let times = before.map_or(0, |before| before.lookups.swap(0, Ordering::Relaxed));
+            node.lookups.store(times + 1, Ordering::Relaxed);
         }
     }
 
     /// The kernel has forgotten a node so many times.
     pub fn forget(&self, ino: u64, times: u64) {
         let mut nodes = self.nodes.write();
-        if let Some((_, count)) = nodes.get_mut(&ino) {
-            *count = count.saturating_sub(times);
-            if *count == 0 {
+        if let Some(node) = nodes.get(&ino) {
+            let left = node.lookups.load(Ordering::Relaxed).saturating_sub(times);
+            node.lookups.store(left, Ordering::Relaxed);
+            if left == 0 {
                 nodes.remove(&ino);
             }
         }
@@ -98,14 +120,16 @@ impl Inodes {
 
     /// A snapshot has another name: its nodes stay what they are.
     pub fn rename_snapshot(&self, volume: Identity, from: &SnapshotName, to: &SnapshotName) {
-        for (node, _) in self.nodes.write().values_mut() {
+        for node in self.nodes.write().values_mut() {
             if let Object::Snapshot(endpoint, of, known) = &node.place.object
                 && of.identity == volume
                 && known.name == *from
             {
                 let known = Known { name: to.clone(), ..known.clone() };
                 let place = node.place.at(Object::Snapshot(endpoint.clone(), of.clone(), known));
-                *node = Node::new(place, node.row);
+                let renamed = Node::new(place, node.row);
+                renamed.lookups.store(node.lookups.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+                *node = renamed;
             }
         }
     }
@@ -113,8 +137,8 @@ impl Inodes {
     /// The directories and links that the kernel knows in those places; of files it remembers nothing.
     pub fn numbers(&self, which: impl Fn(&Place) -> bool) -> Vec<u64> {
         let nodes = self.nodes.read();
-        let remembered = nodes.values().filter(|(node, _)| !matches!(node.row.node, Is::File(_)));
-        remembered.filter(|(node, _)| which(&node.place)).map(|(node, _)| node.ino).collect()
+        let remembered = nodes.values().filter(|node| !matches!(node.row.node, Is::File(_)));
+        remembered.filter(|node| which(&node.place)).map(|node| node.ino).collect()
     }
 
     /// How many nodes are known.
