@@ -41,6 +41,9 @@ pub trait StorageBackend: Send + Sync {
     /// A volume as far as it is known without asking the storage.
     fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>>;
 
+    /// Whether it is known without asking the storage that there is no such volume.
+    fn lacks_volume(&self, volume: &VolumeName) -> bool;
+
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);
 

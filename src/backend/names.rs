@@ -1,5 +1,6 @@
 //! Names are types, checked before any call: they end in XML, URLs and terminals.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -130,41 +131,49 @@ pub fn unprintable(c: char) -> bool {
 }
 
 fn allowed(what: &str, name: &str, accepted: &str, ok: impl Fn(char) -> bool) -> Result<()> {
-    let hint = format!("a {what} name is 1 to {NAME_BYTES} bytes of {accepted}, and does not begin with -");
+    let hint =
+        || format!("a {what} name is 1 to {NAME_BYTES} bytes of {accepted}, and does not begin with -");
     if name.is_empty() {
-        return Err(Error::invalid(format!("the {what} name is empty"), name, 0).hint(hint));
+        return Err(Error::invalid(format!("the {what} name is empty"), name, 0).hint(hint()));
     }
     if let Some((at, c)) = name.char_indices().find(|&(_, c)| !ok(c)) {
         let message = format!("a {what} name cannot hold {:?}", c.to_string());
-        return Err(Error::invalid(message, name, at).hint(hint));
+        return Err(Error::invalid(message, name, at).hint(hint()));
     }
     // Commands would take it for an option, and `-HOST` is how a lock is broken.
     if name.starts_with('-') {
-        return Err(Error::invalid(format!("a {what} name cannot begin with -"), name, 0).hint(hint));
+        return Err(Error::invalid(format!("a {what} name cannot begin with -"), name, 0).hint(hint()));
     }
     let bytes = encoded(name).len();
     if bytes > NAME_BYTES {
         let message = format!("the {what} name takes {bytes} bytes as a file name");
-        return Err(Error::new(Kind::NameTooLong, message).hint(hint));
+        return Err(Error::new(Kind::NameTooLong, message).hint(hint()));
     }
     Ok(())
 }
 
 /// The file name of an object: `%XX` where a file name cannot hold it. The mapping is reversible.
-pub fn encoded(name: &str) -> String {
+pub fn encoded(name: &str) -> Cow<'_, str> {
+    let needs = |at: usize, c: char| matches!(c, '/' | '%') || c.is_ascii_control() || (at == 0 && c == '.');
+    if !name.char_indices().any(|(at, c)| needs(at, c)) {
+        return name.into();
+    }
     let mut file = String::with_capacity(name.len());
     for (at, c) in name.char_indices() {
-        if matches!(c, '/' | '%') || c.is_ascii_control() || (at == 0 && c == '.') {
+        if needs(at, c) {
             file.push_str(&format!("%{:02X}", c as u32));
         } else {
             file.push(c);
         }
     }
-    file
+    file.into()
 }
 
 /// The object's name that a file name stands for; `None` if [`encoded`] never makes such a file name.
-pub fn decoded(file: &str) -> Option<String> {
+pub fn decoded(file: &str) -> Option<Cow<'_, str>> {
+    if !file.contains('%') {
+        return matches!(encoded(file), Cow::Borrowed(_)).then_some(file.into());
+    }
     let mut bytes = Vec::with_capacity(file.len());
     let mut rest = file.bytes();
     while let Some(byte) = rest.next() {
@@ -177,5 +186,5 @@ pub fn decoded(file: &str) -> Option<String> {
         }
     }
     let name = String::from_utf8(bytes).ok()?;
-    (encoded(&name) == file).then_some(name)
+    (encoded(&name) == file).then_some(name.into())
 }

@@ -83,6 +83,10 @@ impl StorageBackend for Cache {
         self.known.lock().volume.fresh(volume, self.ttl)
     }
 
+    fn lacks_volume(&self, volume: &VolumeName) -> bool {
+        self.inner.lacks_volume(volume)
+    }
+
     fn refresh(&self) {
         let mut known = self.known.lock();
         *known = Known { generation: known.generation + 1, ..Known::default() };

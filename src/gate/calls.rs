@@ -87,6 +87,10 @@ impl StorageBackend for Gate {
         self.inner.known_volume(volume)
     }
 
+    fn lacks_volume(&self, volume: &VolumeName) -> bool {
+        self.inner.lacks_volume(volume)
+    }
+
     fn refresh(&self) {
         self.inner.refresh();
     }

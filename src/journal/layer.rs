@@ -85,6 +85,10 @@ impl StorageBackend for Journalled {
         self.backend.known_volume(volume)
     }
 
+    fn lacks_volume(&self, volume: &VolumeName) -> bool {
+        self.backend.lacks_volume(volume)
+    }
+
     fn refresh(&self) {
         self.backend.refresh();
     }

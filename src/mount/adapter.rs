@@ -52,6 +52,11 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        match self.0.tree.known_lookup(dir.0, name.as_bytes()) {
+            Some(Some(known)) => return reply.answer(known),
+            Some(None) => return reply.error(Errno::ENOENT),
+            None => {}
+        }
         let (tree, caller, (op, name)) = (self.0.tree.clone(), caller(request), named("lookup", dir, name));
         self.0.answer(op, caller, reply, async move { tree.lookup(dir.0, &name, &caller).await });
     }

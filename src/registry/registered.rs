@@ -237,6 +237,10 @@ impl StorageBackend for Registered {
         Some(self.marked(volume, Some(&marks)))
     }
 
+    fn lacks_volume(&self, volume: &VolumeName) -> bool {
+        self.backend.lacks_volume(volume)
+    }
+
     fn refresh(&self) {
         self.backend.refresh();
     }

@@ -34,6 +34,21 @@ impl Tree {
         Ok(self.found(members.find(&dir.place, name).await?))
     }
 
+    /// A name in a directory, if it is known without asking the storage; `Some(None)` if it is known that nothing
+    /// has it.
+    pub fn known_lookup(&self, dir: u64, name: &[u8]) -> Option<Option<Attributes>> {
+        let dir = self.inodes.get(dir).ok()?;
+        let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= NAME_BYTES)?;
+        if let Some(row) = dir.row.child(name) {
+            let node = Node::new(dir.place.clone(), row);
+            let stat = node.known_stat()?;
+            self.inodes.remember(&node);
+            return Some(Some(self.attributes(&node, stat)));
+        }
+        let members = dir.row.members()?;
+        Some(members.known(&dir.place, name)?.map(|member| self.found(member)))
+    }
+
     /// A number to read a directory with.
     pub fn opendir(&self, dir: u64) -> Result<u64> {
         self.inodes.get(dir).map(|_| self.handles.number())
@@ -77,21 +92,19 @@ impl Tree {
         let Some(members) = dir.row.members() else {
             dir.place.stat().await?;
             entries.extend(self.scratch_entries(dir));
-            return Ok(Arc::new(Listing::new(dir.ino, entries)));
+            return Ok(Arc::new(Listing::new(dir.ino, entries, Vec::new())));
         };
         match members.list(&dir.place).await? {
-            Listed::Members(members) => entries.extend(members.into_iter().map(entry)),
+            Listed::Members(members) => Ok(Arc::new(Listing::new(dir.ino, entries, members))),
             Listed::Of(edition, members) => {
                 if let Some(listing) = self.last_list.get(dir.ino, &edition) {
                     return Ok(listing);
                 }
-                entries.extend(members()?.into_iter().map(entry));
-                let listing = Arc::new(Listing::new(dir.ino, entries));
+                let listing = Arc::new(Listing::new(dir.ino, entries, members()?));
                 self.last_list.keep(edition, listing.clone());
-                return Ok(listing);
+                Ok(listing)
             }
         }
-        Ok(Arc::new(Listing::new(dir.ino, entries)))
     }
 
     /// mkdir: the one way to create an object. In a directory with fixed files, a scratch directory.
@@ -224,10 +237,6 @@ impl Tree {
             self.inodes.rename_snapshot(volume.identity, &from, &to);
         }
     }
-}
-
-fn entry(member: Member) -> Entry {
-    Entry { name: member.name, node: Node::new(member.place, member.row), stat: member.stat }
 }
 
 /// The members of a directory in which names can be given and taken.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::inodes::Node;
 use super::place::Stat;
-use super::table::Edition;
+use super::table::{Edition, Member};
 
 /// One name in a directory.
 pub struct Entry {
@@ -31,9 +31,18 @@ pub struct Listing {
 const DOTS: u64 = 2;
 
 impl Listing {
-    /// A listing of these entries.
-    pub fn new(ino: u64, mut entries: Vec<Entry>) -> Listing {
-        entries.sort_unstable_by_key(|entry| entry.node.ino);
+    /// A listing of these entries and members. The nodes of members are made in the order in which they are read:
+    /// a long listing is then read through in memory, too.
+    pub fn new(ino: u64, mut entries: Vec<Entry>, members: Vec<Member>) -> Listing {
+        let mut members: Vec<_> =
+            members.into_iter().map(|member| (member.place.ino(member.row), member)).collect();
+        members.sort_unstable_by_key(|(ino, _)| *ino);
+        entries.extend(members.into_iter().map(|(ino, member)| Entry {
+            name: member.place.file_name().into_owned(),
+            node: Node::numbered(member.place, member.row, ino),
+            stat: member.stat,
+        }));
+        entries.sort_by_key(|entry| entry.node.ino);
         Listing { ino, entries, dots: [(ino, "."), (ino, "..")] }
     }
 

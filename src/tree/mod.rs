@@ -144,11 +144,7 @@ impl Tree {
     /// future.
     pub fn known_attributes(&self, ino: u64) -> Option<Attributes> {
         let node = self.inodes.get(ino).ok()?;
-        let stat = match &node.row.node {
-            Is::File(file) => Stat { size: file.known(&node.place)?.len() as u64, used: 0 },
-            Is::Dir { .. } if node.row.path.is_empty() => Stat::of_volume(&*node.place.known_volume()?),
-            _ => return None,
-        };
+        let stat = node.known_stat()?;
         Some(self.attributes(&node, stat))
     }
 
@@ -257,6 +253,18 @@ impl Tree {
             }
             (Object::Volume(..), _) => self.moved(place).into_iter().collect(),
             _ => Vec::new(),
+        }
+    }
+}
+
+impl Node {
+    /// Size of a node, if it is known without asking the storage.
+    fn known_stat(&self) -> Option<Stat> {
+        match &self.row.node {
+            Is::Dir { .. } if self.row.path.is_empty() => self.place.known_stat(),
+            Is::Dir { .. } => self.place.known_stat().map(|_| Stat::default()),
+            Is::File(file) => Some(Stat { size: file.known(&self.place)?.len() as u64, used: 0 }),
+            Is::Link(_) | Is::Scratch => None,
         }
     }
 }

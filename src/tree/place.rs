@@ -1,5 +1,6 @@
 //! Where in the tree: the object that a node belongs to, by name and identity.
 
+use std::borrow::Cow;
 use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -162,6 +163,15 @@ impl Place {
         }
     }
 
+    /// The same, if it is known without asking the storage.
+    pub fn known_stat(&self) -> Option<Stat> {
+        match &self.object {
+            Object::Mount | Object::Endpoint(_) => Some(Stat::default()),
+            Object::Volume(..) => self.known_volume().map(|volume| Stat::of_volume(&volume)),
+            _ => None,
+        }
+    }
+
     /// Its creation, or that of the mount.
     pub fn time(&self) -> SystemTime {
         let created = match &self.object {
@@ -203,25 +213,31 @@ impl Place {
         (hasher.finish() >> 1).max(RESERVED)
     }
 
+    /// The name of a member in its collection; no other object has one by itself.
+    pub fn file_name(&self) -> Cow<'_, str> {
+        match &self.object {
+            Object::Mount | Object::Scratch(_) => "".into(),
+            Object::Endpoint(endpoint) => (&*endpoint.name).into(),
+            Object::Volume(_, known) | Object::Staged(_, known) => encoded(known.name.as_str()),
+            Object::Snapshot(_, _, known) => encoded(known.name.as_str()),
+            Object::Policy(_, known) => encoded(known.name.as_str()),
+            Object::Junction(_, path, _) => encoded(path),
+        }
+    }
+
     /// The path of a row of this object, from the root of the mount.
     pub fn path(&self, row: &Row) -> String {
         let own = match &self.object {
             Object::Mount => String::new(),
             Object::Endpoint(endpoint) => endpoint.name.clone(),
-            Object::Volume(endpoint, volume) => {
-                format!("{}/volumes/{}", endpoint.name, encoded(volume.name.as_str()))
+            Object::Volume(endpoint, _) => format!("{}/volumes/{}", endpoint.name, self.file_name()),
+            Object::Snapshot(endpoint, volume, _) => {
+                let volume = encoded(volume.name.as_str());
+                format!("{}/volumes/{volume}/snapshots/{}", endpoint.name, self.file_name())
             }
-            Object::Snapshot(endpoint, volume, snapshot) => {
-                let (volume, snapshot) = (encoded(volume.name.as_str()), encoded(snapshot.name.as_str()));
-                format!("{}/volumes/{volume}/snapshots/{snapshot}", endpoint.name)
-            }
-            Object::Policy(endpoint, policy) => {
-                format!("{}/policies/{}", endpoint.name, encoded(policy.name.as_str()))
-            }
-            Object::Staged(endpoint, staged) => {
-                format!("{}/staging/{}", endpoint.name, encoded(staged.name.as_str()))
-            }
-            Object::Junction(endpoint, path, _) => format!("{}/junctions/{}", endpoint.name, encoded(path)),
+            Object::Policy(endpoint, _) => format!("{}/policies/{}", endpoint.name, self.file_name()),
+            Object::Staged(endpoint, _) => format!("{}/staging/{}", endpoint.name, self.file_name()),
+            Object::Junction(endpoint, ..) => format!("{}/junctions/{}", endpoint.name, self.file_name()),
             Object::Scratch(item) => item.path(),
         };
         match (own.is_empty(), row.path.is_empty()) {

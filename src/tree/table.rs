@@ -200,8 +200,6 @@ pub trait List: Show {
 
 /// A named object in a collection.
 pub struct Member {
-    /// Its file name.
-    pub name: String,
     /// Where it is.
     pub place: Place,
     /// Its row.
@@ -228,6 +226,12 @@ pub type Edition = Arc<dyn Any + Send + Sync>;
 pub trait Members: Send + Sync {
     /// The row of a member, for descriptions.
     fn row(&self) -> &'static Row;
+
+    /// One member by its file name, if it is known without asking the storage; `Some(None)` if it is known that
+    /// there is none.
+    fn known(&self, _at: &Place, _name: &str) -> Option<Option<Member>> {
+        None
+    }
 
     /// One member by its file name.
     async fn find(&self, at: &Place, name: &str) -> Result<Member>;

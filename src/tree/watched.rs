@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use super::inodes::Node;
 use super::place::{Object, Place};
-use super::table::{Listed, NOBODY, Node as Is};
+use super::table::{Listed, Member, NOBODY, Node as Is};
 use super::{ROOT, Tree};
 
 /// One name that is watched, by itself or by its directory.
@@ -51,14 +51,12 @@ impl Tree {
                     Listed::Members(members) => members,
                     Listed::Of(_, members) => members().ok()?,
                 };
-                let of = |name: String, print| Print {
-                    path: format!("{}/{name}", node.path()),
+                let print = |Member { place, row, .. }| Print {
+                    path: format!("{}/{}", node.path(), place.file_name()),
                     is_dir: true,
-                    print,
+                    print: place.ino(row),
                 };
-                Some(
-                    members.into_iter().map(|member| of(member.name, member.place.ino(member.row))).collect(),
-                )
+                Some(members.into_iter().map(print).collect())
             }
             _ => Some(Vec::new()),
         }

@@ -138,6 +138,10 @@ impl StorageBackend for Counting {
         None
     }
 
+    fn lacks_volume(&self, _: &VolumeName) -> bool {
+        false
+    }
+
     fn refresh(&self) {
         self.inner.refresh();
     }

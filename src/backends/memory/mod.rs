@@ -77,6 +77,10 @@ impl StorageBackend for Memory {
         self.state.read().volume(volume).ok().map(|held| held.record.clone())
     }
 
+    fn lacks_volume(&self, volume: &VolumeName) -> bool {
+        self.state.read().volume(volume).is_err()
+    }
+
     fn refresh(&self) {}
 
     async fn identify(&self) -> Result<String> {

@@ -72,9 +72,8 @@ impl Members for Junctions {
 }
 
 /// `NODE:/junction/path` in `volumes/`: the same link under that name; the node says nothing more.
-pub async fn find_named(at: &Place, name: &str, path: &str) -> Result<Member> {
-    let found = member(at, &*find(&*at.endpoint()?.backend, path).await?)?;
-    Ok(Member { name: name.to_owned(), ..found })
+pub async fn find_named(at: &Place, path: &str) -> Result<Member> {
+    member(at, &*find(&*at.endpoint()?.backend, path).await?)
 }
 
 fn refused(name: &str, what: &str) -> Error {
@@ -101,7 +100,6 @@ fn target(volume: &VolumeName) -> String {
 fn member(at: &Place, volume: &Volume) -> Result<Member> {
     let path = mounted_at(volume).unwrap_or_default();
     Ok(Member {
-        name: encoded(path),
         place: at.at(Object::Junction(at.endpoint()?.clone(), path.into(), volume.name.clone())),
         row: row(),
         stat: Stat { size: target(&volume.name).len() as u64, used: 0 },

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::rules::Rules;
 use super::volume::new_object_name;
-use crate::backend::names::{decoded, encoded};
+use crate::backend::names::decoded;
 use crate::backend::{Error, Policy, PolicyName, Result};
 use crate::tree::place::{Object, Place, Stat};
 use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show};
@@ -80,7 +80,6 @@ fn named(name: &str) -> Result<PolicyName> {
 
 fn member(at: &Place, policy: &Policy) -> Result<Member> {
     Ok(Member {
-        name: encoded(policy.name.as_str()),
         place: at.at(Object::Policy(at.endpoint()?.clone(), policy.into())),
         row: row(),
         stat: Stat::default(),

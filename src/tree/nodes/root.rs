@@ -43,7 +43,6 @@ impl Members for Endpoints {
 
 fn member(at: &Place, endpoint: &Arc<Endpoint>) -> Member {
     Member {
-        name: endpoint.name.clone(),
         place: at.at(Object::Endpoint(endpoint.clone())),
         row: super::endpoint::row(),
         stat: Stat::default(),

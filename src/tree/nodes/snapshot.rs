@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::info::SnapshotInfo;
 use super::volume::protect_new;
-use crate::backend::names::{decoded, encoded};
+use crate::backend::names::decoded;
 use crate::backend::{Error, Identity, Kind, NewVolume, Result, Snapshot, SnapshotName, VolumeName};
 use crate::tree::dirs::is_row;
 use crate::tree::place::{Known, Object, Place, Stat};
@@ -142,10 +142,8 @@ fn unseen(at: &Place, name: SnapshotName) -> Result<Member> {
     let created = SystemTime::now();
     let now = humantime::format_rfc3339_nanos(created).to_string();
     let identity = Identity::of(&["unseen", name.as_str(), &now]);
-    let file_name = encoded(name.as_str());
     let known = Known { name, identity, created: Some(created) };
     Ok(Member {
-        name: file_name,
         place: at.at(Object::Snapshot(endpoint.clone(), volume.clone(), known)),
         row: row(),
         stat: Stat::default(),
@@ -167,7 +165,6 @@ fn member(at: &Place, snapshot: &Snapshot) -> Result<Member> {
         return Err(Error::new(Kind::Bug, "snapshots/ is not in the directory of a volume"));
     };
     Ok(Member {
-        name: encoded(snapshot.name.as_str()),
         place: at.at(Object::Snapshot(endpoint.clone(), volume.clone(), snapshot.into())),
         row: row(),
         stat: Stat::of_snapshot(snapshot),

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use super::attributes::{ATTRIBUTES, Attribute, POLICY};
 use super::known_policy;
 use super::volume::{create, new_name, protect_new};
-use crate::backend::names::encoded;
 use crate::backend::{AggregateName, Error, Kind, Result, SnapshotName, VolumeName};
 use crate::tree::dirs::is_row;
 use crate::tree::endpoint::Staged;
@@ -204,7 +203,6 @@ fn named(name: &str) -> Result<VolumeName> {
 
 fn member(at: &Place, known: Known<VolumeName>) -> Result<Member> {
     Ok(Member {
-        name: encoded(known.name.as_str()),
         place: at.at(Object::Staged(at.endpoint()?.clone(), known)),
         row: row(),
         stat: Stat::default(),

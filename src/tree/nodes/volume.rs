@@ -1,5 +1,6 @@
 //! `volumes/V/`: a volume.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use super::lock::{Lock, LockInfo};
 use super::nfs_locks::NfsLocks;
 use super::rollback::Rollback;
 use super::snapshot::Snapshots;
-use crate::backend::names::{decoded, encoded};
+use crate::backend::names::decoded;
 use crate::backend::{Error, Kind, NewVolume, Result, StorageBackend, Volume, VolumeName};
 use crate::tree::place::{Object, Place, Stat};
 use crate::tree::table::{Caller, File, Listed, Member, Members, Row, Show, none};
@@ -121,11 +122,19 @@ impl Members for Volumes {
         row()
     }
 
+    fn known(&self, at: &Place, name: &str) -> Option<Option<Member>> {
+        let backend = &at.endpoint().ok()?.backend;
+        let Some(name) = named(name) else { return Some(None) };
+        match backend.known_volume(&name) {
+            Some(volume) => Some(Some(member(at, &volume).ok()?)),
+            None => backend.lacks_volume(&name).then_some(None),
+        }
+    }
+
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {
-        let missing = || Error::not_found(format!("there is no volume {name:?}"));
-        let volume = decoded(name).and_then(|name| VolumeName::new(&name).ok()).ok_or_else(missing)?;
+        let volume = named(name).ok_or_else(|| Error::not_found(format!("there is no volume {name:?}")))?;
         if let Some(path) = junction_name(at, &volume)? {
-            return super::junction::find_named(at, name, path).await;
+            return super::junction::find_named(at, path).await;
         }
         member(at, &*at.endpoint()?.backend.get_volume(&volume).await?)
     }
@@ -205,8 +214,13 @@ pub fn new_name(name: &str) -> Result<VolumeName> {
     VolumeName::new(&new_object_name(name)?)
 }
 
+/// The volume that a file name stands for.
+fn named(name: &str) -> Option<VolumeName> {
+    decoded(name).and_then(|name| VolumeName::new(&name).ok())
+}
+
 /// The name that a new file name in a collection stands for.
-pub fn new_object_name(name: &str) -> Result<String> {
+pub fn new_object_name(name: &str) -> Result<Cow<'_, str>> {
     decoded(name).ok_or_else(|| {
         let error =
             Error::invalid(format!("{name:?} is not an encoded name"), name, name.find('%').unwrap_or(0));
@@ -217,7 +231,6 @@ pub fn new_object_name(name: &str) -> Result<String> {
 /// A volume in `volumes/`.
 pub fn member(at: &Place, volume: &Volume) -> Result<Member> {
     Ok(Member {
-        name: encoded(volume.name.as_str()),
         place: at.at(Object::Volume(at.endpoint()?.clone(), volume.into())),
         row: row(),
         stat: Stat::of_volume(volume),

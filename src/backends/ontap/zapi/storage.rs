@@ -30,6 +30,10 @@ impl StorageBackend for Zapi {
         None
     }
 
+    fn lacks_volume(&self, _: &VolumeName) -> bool {
+        false
+    }
+
     fn refresh(&self) {}
 
     async fn identify(&self) -> Result<String> {
