@@ -4,7 +4,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -79,14 +79,15 @@ impl Answers {
         reply: impl Answer<T>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) {
+        let mut work = guarded(work);
+        if let Poll::Ready(answer) = self.poll(&mut work) {
+            return self.now(op, caller, reply, answer);
+        }
         let answers = self.clone();
-        self.start(async move {
+        self.wait(async move {
             tokio::select! {
                 biased;
-                answer = guarded(work) => match answer {
-                    Ok(answer) => reply.answer(answer),
-                    Err(error) => reply.refuse(answers.refused(op, caller, None, &error)),
-                },
+                answer = &mut work => answers.now(op, caller, reply, answer),
                 () = doomed(caller.pid) => reply.refuse(Errno::EINTR),
             }
         });
@@ -100,25 +101,21 @@ impl Answers {
         reply: impl Answer<T>,
         work: impl Future<Output = Result<(T, Done)>> + Send + 'static,
     ) {
-        let (answers, name) = (self.clone(), op.name);
         let begun = Instant::now();
-        self.start(async move {
-            let mut work = pin!(guarded(work));
-            let outcome = tokio::select! {
+        let mut work = guarded(work);
+        if let Poll::Ready(outcome) = self.poll(&mut work) {
+            return self.done(op, caller, reply, begun, outcome);
+        }
+        let answers = self.clone();
+        self.wait(async move {
+            tokio::select! {
                 biased;
-                outcome = &mut work => outcome,
+                outcome = &mut work => answers.done(op, caller, reply, begun, outcome),
                 () = doomed(caller.pid) => {
                     // Nobody waits any more, but what was begun goes on, and what comes of it is kept.
                     reply.refuse(Errno::EINTR);
                     let _ = answers.came_of(op, caller, begun, work.await);
-                    return;
                 }
-            };
-            let answer = answers.came_of(op, caller, begun, outcome);
-            crash::point("before-reply", name);
-            match answer {
-                Ok(answer) => reply.answer(answer),
-                Err(errno) => reply.refuse(errno),
             }
         });
     }
@@ -126,25 +123,24 @@ impl Answers {
     /// Answers a request for a lock. A caller that is gone when it comes gets none.
     pub fn lock(self: &Arc<Self>, op: Op, caller: Caller, reply: impl Answer<()>, lock: Lock, waits: bool) {
         let (answers, begun, ino) = (self.clone(), Instant::now(), op.ino);
-        self.start(async move {
-            let (locks, tree) = (&answers.locks, &answers.tree);
-            let mut work = pin!(guarded(locks.take(tree, ino, lock, waits, &caller)));
-            let outcome = tokio::select! {
+        let mut work = guarded(async move {
+            let done = answers.locks.take(&answers.tree, ino, lock, waits, &caller).await?;
+            Ok(((), done))
+        });
+        if let Poll::Ready(outcome) = self.poll(&mut work) {
+            return self.done(op, caller, reply, begun, outcome);
+        }
+        let answers = self.clone();
+        self.wait(async move {
+            tokio::select! {
                 biased;
-                outcome = &mut work => outcome,
+                outcome = &mut work => answers.done(op, caller, reply, begun, outcome),
                 () = doomed(caller.pid) => {
                     reply.refuse(Errno::EINTR);
                     if work.await.is_ok() {
-                        let _ = locks.free(tree, ino, lock.owner, lock.start, lock.end).await;
+                        let _ = answers.locks.free(&answers.tree, ino, lock.owner, lock.start, lock.end).await;
                     }
-                    return;
                 }
-            };
-            let answer = answers.came_of(op, caller, begun, outcome.map(|done| ((), done)));
-            crash::point("before-reply", "lock");
-            match answer {
-                Ok(()) => reply.answer(()),
-                Err(errno) => reply.refuse(errno),
             }
         });
     }
@@ -162,18 +158,38 @@ impl Answers {
         reply.refuse(self.refused(op, caller, None, error));
     }
 
-    fn start(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
-        let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
-        let entered = self.runtime.enter();
-        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            self.waiting.fetch_add(1, Ordering::AcqRel);
-            let answers = self.clone();
-            self.runtime.spawn(async move {
-                work.await;
-                answers.waiting.fetch_sub(1, Ordering::AcqRel);
-            });
+    /// What comes of work at once, if anything does.
+    fn poll<T>(&self, work: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+        let _entered = self.runtime.enter();
+        Pin::new(work).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Waits with what has to.
+    fn wait(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let answers = self.clone();
+        self.runtime.spawn(async move {
+            work.await;
+            answers.waiting.fetch_sub(1, Ordering::AcqRel);
+        });
+    }
+
+    /// Answers with what came of a change.
+    fn done<T>(
+        &self,
+        op: Op,
+        caller: Caller,
+        reply: impl Answer<T>,
+        begun: Instant,
+        outcome: Result<(T, Done)>,
+    ) {
+        let name = op.name;
+        let answer = self.came_of(op, caller, begun, outcome);
+        crash::point("before-reply", name);
+        match answer {
+            Ok(answer) => reply.answer(answer),
+            Err(errno) => reply.refuse(errno),
         }
-        drop(entered);
     }
 
     /// Keeps what came of a change.
@@ -237,9 +253,10 @@ impl Answers {
     }
 }
 
-/// A panic is our own bug: the caller is told so, and the mount lives on.
-async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = pin!(work);
+/// A panic is our own bug: the caller is told so, and the mount lives on. In a box of its own, or it would be copied
+/// into whatever waits with it.
+fn guarded<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> + Unpin {
+    let mut work = Box::pin(work);
     poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
         Ok(polled) => polled,
         Err(panic) => {
@@ -248,5 +265,4 @@ async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
             Poll::Ready(Err(Error::new(Kind::Bug, "filerfs failed; please report this").source(text)))
         }
     })
-    .await
 }
