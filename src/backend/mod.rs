@@ -38,11 +38,11 @@ pub trait StorageBackend: Send + Sync {
     /// How many calls were made, and what came of them. Answers at once.
     fn calls(&self) -> Vec<CallCount>;
 
-    /// A volume as far as it is known without asking the storage.
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>>;
+    /// A volume, if it is known without asking the storage; `Some(None)` if it is known that there is none.
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>>;
 
-    /// Whether it is known without asking the storage that there is no such volume.
-    fn lacks_volume(&self, volume: &VolumeName) -> bool;
+    /// A snapshot, if it is known without asking the storage; `Some(None)` if it is known that there is none.
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>>;
 
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);

@@ -79,12 +79,13 @@ impl StorageBackend for Cache {
         self.inner.calls()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        self.known.lock().volume.fresh(volume, self.ttl)
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>> {
+        self.known.lock().volume.fresh(volume, self.ttl).map(Some)
     }
 
-    fn lacks_volume(&self, volume: &VolumeName) -> bool {
-        self.inner.lacks_volume(volume)
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        let list = self.known.lock().snapshots.each.fresh(volume, self.ttl)?;
+        Some(list.iter().find(|found| found.name == *snapshot).cloned())
     }
 
     fn refresh(&self) {

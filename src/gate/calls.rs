@@ -83,12 +83,12 @@ impl StorageBackend for Gate {
         self.counts.all()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>> {
         self.inner.known_volume(volume)
     }
 
-    fn lacks_volume(&self, volume: &VolumeName) -> bool {
-        self.inner.lacks_volume(volume)
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        self.inner.known_snapshot(volume, snapshot)
     }
 
     fn refresh(&self) {

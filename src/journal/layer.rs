@@ -81,12 +81,12 @@ impl StorageBackend for Journalled {
         self.backend.calls()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>> {
         self.backend.known_volume(volume)
     }
 
-    fn lacks_volume(&self, volume: &VolumeName) -> bool {
-        self.backend.lacks_volume(volume)
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        self.backend.known_snapshot(volume, snapshot)
     }
 
     fn refresh(&self) {

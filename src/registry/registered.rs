@@ -1,6 +1,7 @@
 //! A back-end together with what the registry keeps for it.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,7 @@ impl Registered {
 
     /// The volume that a change is about: asking for it would be a call more.
     async fn known(&self, volume: &VolumeName) -> Result<Subject> {
-        if let Some(volume) = self.backend.known_volume(volume) {
+        if let Some(volume) = self.backend.known_volume(volume).flatten() {
             return Ok(self.subject(volume.identity));
         }
         let known = self.identities.lock().get(volume).filter(|(_, since)| since.elapsed() < FRESH).copied();
@@ -114,6 +115,10 @@ impl Registered {
             settings.comment = marks.map(|marks| marks.comment.clone());
         }
         volume
+    }
+
+    fn keeps(&self, settings: &Settings) -> bool {
+        !self.own.protect && settings.protect.is_some() || !self.own.comments && settings.comment.is_some()
     }
 
     /// Takes from the settings what the registry keeps.
@@ -166,6 +171,21 @@ impl Registered {
             Ok(_) => lost("it was freed".to_owned()),
             Err(error) => lost(error.to_string()),
         }
+    }
+
+    /// A change of which the registry keeps a part. In a box: most changes are of none, and need not be as large.
+    fn patch_marks<'a>(
+        &'a self,
+        volume: &'a VolumeName,
+        settings: &'a Settings,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        let (theirs, ours) = self.split(settings);
+        Box::pin(self.guarded(volume, async move |of: &Subject| {
+            if !theirs.is_empty() {
+                self.backend.patch_volume(volume, &theirs).await?;
+            }
+            self.keep(of.volume, ours).await
+        }))
     }
 
     /// To the registry all processes of a host are that host; so daemons of one host that share it hold a lock among
@@ -228,17 +248,17 @@ impl StorageBackend for Registered {
         self.backend.calls()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        let volume = self.backend.known_volume(volume)?;
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>> {
+        let Some(volume) = self.backend.known_volume(volume)? else { return Some(None) };
         if !self.keeps_marks() {
-            return Some(volume);
+            return Some(Some(volume));
         }
         let marks = self.registry.known_marks(&self.subject(volume.identity))?;
-        Some(self.marked(volume, Some(&marks)))
+        Some(Some(self.marked(volume, Some(&marks))))
     }
 
-    fn lacks_volume(&self, volume: &VolumeName) -> bool {
-        self.backend.lacks_volume(volume)
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        self.backend.known_snapshot(volume, snapshot)
     }
 
     fn refresh(&self) {
@@ -292,14 +312,10 @@ impl StorageBackend for Registered {
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
-        let (theirs, ours) = self.split(settings);
-        let patch = async |of: &Subject| {
-            if !theirs.is_empty() || ours.is_empty() {
-                self.backend.patch_volume(volume, &theirs).await?;
-            }
-            self.keep(of.volume, ours).await
-        };
-        self.guarded(volume, patch).await
+        if self.keeps(settings) {
+            return self.patch_marks(volume, settings).await;
+        }
+        self.guarded(volume, async |_: &Subject| self.backend.patch_volume(volume, settings).await).await
     }
 
     async fn clone_volume(

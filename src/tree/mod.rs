@@ -275,7 +275,7 @@ impl Tree {
     fn moved(&self, place: &Place) -> Option<u64> {
         let Object::Volume(endpoint, volume) = &place.object else { return None };
         let node = self.inodes.get(place.ino(nodes::volume::row())).ok()?;
-        let size = endpoint.backend.known_volume(&volume.name).map(|volume| volume.size_used);
+        let size = endpoint.backend.known_volume(&volume.name).flatten().map(|volume| volume.size_used);
         node.told_other(size).then_some(node.ino)
     }
 }

@@ -111,7 +111,7 @@ impl Place {
         let (Object::Volume(endpoint, known) | Object::Snapshot(endpoint, known, _)) = &self.object else {
             return Err(wrong_row());
         };
-        let volume = match endpoint.backend.known_volume(&known.name) {
+        let volume = match endpoint.backend.known_volume(&known.name).flatten() {
             Some(volume) => volume,
             None => endpoint.backend.get_volume(&known.name).await?,
         };
@@ -134,7 +134,8 @@ impl Place {
     /// The same, if it is known without asking the storage.
     pub fn known_volume(&self) -> Option<Arc<Volume>> {
         let Object::Volume(endpoint, known) = &self.object else { return None };
-        endpoint.backend.known_volume(&known.name).filter(|volume| volume.identity == known.identity)
+        let volume = endpoint.backend.known_volume(&known.name).flatten();
+        volume.filter(|volume| volume.identity == known.identity)
     }
 
     /// The snapshot that this place is in.

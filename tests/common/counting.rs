@@ -132,14 +132,13 @@ impl StorageBackend for Counting {
         self.inner.calls()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        // Every read shall be seen.
-        let _ = volume;
+    /// Every read shall be seen.
+    fn known_volume(&self, _: &VolumeName) -> Option<Option<Arc<Volume>>> {
         None
     }
 
-    fn lacks_volume(&self, _: &VolumeName) -> bool {
-        false
+    fn known_snapshot(&self, _: &VolumeName, _: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        None
     }
 
     fn refresh(&self) {

@@ -73,12 +73,13 @@ impl StorageBackend for Memory {
         Vec::new()
     }
 
-    fn known_volume(&self, volume: &VolumeName) -> Option<Arc<Volume>> {
-        self.state.read().volume(volume).ok().map(|held| held.record.clone())
+    fn known_volume(&self, volume: &VolumeName) -> Option<Option<Arc<Volume>>> {
+        Some(self.state.read().find(volume).map(|held| held.record.clone()))
     }
 
-    fn lacks_volume(&self, volume: &VolumeName) -> bool {
-        self.state.read().volume(volume).is_err()
+    fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        let state = self.state.read();
+        Some(state.find(volume)?.find(snapshot).map(|kept| kept.record.clone()))
     }
 
     fn refresh(&self) {}

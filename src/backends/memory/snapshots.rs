@@ -78,6 +78,10 @@ impl Held {
         self.snapshots.iter().map(|kept| kept.record.clone()).collect()
     }
 
+    pub fn find(&self, name: &SnapshotName) -> Option<&Kept> {
+        self.snapshots.iter().find(|kept| kept.record.name == *name)
+    }
+
     pub fn snapshot(&self, name: &SnapshotName) -> Result<&Kept> {
         self.position(name).map(|at| &self.snapshots[at])
     }
@@ -99,7 +103,7 @@ impl Held {
 
     fn check_free(&self, name: &SnapshotName) -> Result<()> {
         let message = || format!("volume {} has a snapshot {name} already", self.record.name);
-        self.position(name).map_or(Ok(()), |_| Err(Error::new(Kind::Exists, message())))
+        self.find(name).map_or(Ok(()), |_| Err(Error::new(Kind::Exists, message())))
     }
 
     fn position(&self, name: &SnapshotName) -> Result<usize> {

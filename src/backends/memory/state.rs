@@ -136,14 +136,21 @@ impl Held {
 
     fn reserve(&self) -> u64 {
         let settings = &self.record.settings;
-        let share = u128::from(settings.percentage_snapshot_reserve.unwrap_or(0));
-        let bytes = u128::from(settings.size_total.unwrap_or(0)) * share / 100;
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        let share = settings.percentage_snapshot_reserve.unwrap_or(0);
+        part(settings.size_total.unwrap_or(0), share, 100)
     }
 
     fn reserve_used(&self) -> u64 {
-        let share = u128::from(self.snapshot_bytes()) * 100 / u128::from(self.reserve().max(1));
-        if self.reserve() == 0 { 0 } else { u64::try_from(share).unwrap_or(LARGEST).min(LARGEST) }
+        let reserve = self.reserve();
+        if reserve == 0 { 0 } else { part(self.snapshot_bytes(), 100, reserve).min(LARGEST) }
+    }
+}
+
+/// `of * times / by`, or as much as can be shown.
+fn part(of: u64, times: u64, by: u64) -> u64 {
+    match of.checked_mul(times) {
+        Some(product) => product / by,
+        None => u64::try_from(u128::from(of) * u128::from(times) / u128::from(by)).unwrap_or(u64::MAX),
     }
 }
 

@@ -16,8 +16,12 @@ impl State {
         self.volumes.values().filter(|held| held.usable).map(|held| held.record.clone()).collect()
     }
 
+    pub fn find(&self, name: &VolumeName) -> Option<&Held> {
+        self.volumes.get(name).filter(|held| held.usable)
+    }
+
     pub fn volume(&self, name: &VolumeName) -> Result<&Held> {
-        self.volumes.get(name).filter(|held| held.usable).ok_or_else(|| no_volume(name))
+        self.find(name).ok_or_else(|| no_volume(name))
     }
 
     pub fn volume_mut(&mut self, name: &VolumeName) -> Result<&mut Held> {

@@ -90,6 +90,15 @@ impl Members for Snapshots {
         row()
     }
 
+    fn known(&self, at: &Place, name: &str) -> Option<Option<Member>> {
+        let volume = at.known_volume()?;
+        let Some(snapshot) = named(name) else { return Some(None) };
+        match at.endpoint().ok()?.backend.known_snapshot(&volume.name, &snapshot)? {
+            Some(snapshot) => member(at, &snapshot).ok().map(Some),
+            None => Some(None),
+        }
+    }
+
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {
         let volume = at.volume().await?;
         let snapshot =

@@ -123,11 +123,10 @@ impl Members for Volumes {
     }
 
     fn known(&self, at: &Place, name: &str) -> Option<Option<Member>> {
-        let backend = &at.endpoint().ok()?.backend;
         let Some(name) = named(name) else { return Some(None) };
-        match backend.known_volume(&name) {
-            Some(volume) => Some(Some(member(at, &volume).ok()?)),
-            None => backend.lacks_volume(&name).then_some(None),
+        match at.endpoint().ok()?.backend.known_volume(&name)? {
+            Some(volume) => member(at, &volume).ok().map(Some),
+            None => Some(None),
         }
     }
 

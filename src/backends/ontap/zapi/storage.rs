@@ -26,12 +26,12 @@ impl StorageBackend for Zapi {
         Vec::new()
     }
 
-    fn known_volume(&self, _: &VolumeName) -> Option<Arc<Volume>> {
+    fn known_volume(&self, _: &VolumeName) -> Option<Option<Arc<Volume>>> {
         None
     }
 
-    fn lacks_volume(&self, _: &VolumeName) -> bool {
-        false
+    fn known_snapshot(&self, _: &VolumeName, _: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        None
     }
 
     fn refresh(&self) {}
