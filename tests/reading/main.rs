@@ -12,6 +12,7 @@ mod copies;
 mod crawls;
 mod freshness;
 mod growth;
+mod known;
 mod listings;
 mod numbers;
 mod outside;
