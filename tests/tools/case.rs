@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use filerfs::tree::describe;
 use filerfs::tree::shared::Options;
@@ -31,6 +33,9 @@ pub struct Case {
     /// Why only memory can do it so; none if an ONTAP filer does the same.
     memory_only: Option<&'static str>,
 }
+
+/// Longer than any change takes; only a failing case waits so long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A script that succeeds and makes these changes.
 pub fn done(script: impl Into<String>, changes: &[&'static str]) -> Case {
@@ -134,7 +139,14 @@ fn wrong(case: &Case, mount: &Mount) -> Option<String> {
     assert_eq!(setup.code, 0, "{}: {setup:?}", case.setup);
     mount.backend.take_changes();
     let ran = bash(mount, outside.path(), &case.script);
-    let (changes, last_error) = (mount.backend.take_changes(), mount.read(".ctl/last_error"));
+    let mut changes = mount.backend.take_changes();
+    // What the release of a file changes may come a little later: nobody waits for that.
+    let begun = Instant::now();
+    while changes.len() < case.changes.len() && begun.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(5));
+        changes.extend(mount.backend.take_changes());
+    }
+    let last_error = mount.read(".ctl/last_error");
     let left = left(mount);
     let silent = case.noisy || !case.says.is_empty() || ran.stderr.is_empty();
     let checks = [

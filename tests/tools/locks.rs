@@ -19,19 +19,13 @@ use crate::process::until;
 const TAKEN: &str = "create_lock(db1, admin1)";
 const FREED: &str = "remove_lock(db1, admin1)";
 
-/// A flock ends when the kernel says that the file is closed, which nobody waits for: waits for it, and ends with
-/// the status of the script.
-fn freed(script: &str) -> String {
-    format!("cd volumes/db1; {script}\ncode=$?; while test -s lock; do sleep 0.01; done; exit $code")
-}
-
 #[test]
 fn a_process_holds_the_volume_while_it_holds_the_file() {
     check(&[
-        done(freed("flock lock cat lock"), &[TAKEN, FREED]).printing("admin1\n"),
+        done("cd volumes/db1; flock lock cat lock", &[TAKEN, FREED]).printing("admin1\n"),
         done("cd volumes/db1; exec 9< lock; flock 9; cat lock; flock -u 9; cat lock", &[TAKEN, FREED])
             .printing("admin1\n"),
-        done(freed("flock -s lock flock -s lock cat lock"), &[TAKEN, FREED]).printing("admin1\n"),
+        done("cd volumes/db1; flock -s lock flock -s lock cat lock", &[TAKEN, FREED]).printing("admin1\n"),
         done(
             r#"cd volumes/db1; python3 -c '
 import fcntl
@@ -54,10 +48,10 @@ open("lock").close()'"#,
         ),
         // Any other file locks among the processes of this host only.
         done("cd volumes/db1; flock config flock comment true", &[]),
-        refused(freed("flock -n lock flock -n lock true"), 1, &[], &["errno=EAGAIN op=lock"])
+        refused("cd volumes/db1; flock -n lock flock -n lock true", 1, &[], &["errno=EAGAIN op=lock"])
             .having(&[TAKEN, FREED]),
         refused(
-            freed("flock -w 0.3 lock flock -w 0.3 lock true"),
+            "cd volumes/db1; flock -w 0.3 lock flock -w 0.3 lock true",
             1,
             &[],
             &["errno=EINTR op=lock", "a signal came"],
@@ -77,7 +71,7 @@ fn what_is_written_to_lock_and_what_a_process_holds_go_together() {
         done("cd volumes/db1; flock lock sh -c 'echo admin1 > lock'; cat lock", &[TAKEN, TAKEN, FREED])
             .printing("admin1\n"),
         refused(
-            freed("flock lock sh -c 'echo > lock'"),
+            "cd volumes/db1; flock lock sh -c 'echo > lock'",
             1,
             &["I/O error"],
             &["errno=EBUSY op=write", "of this host holds the lock", "echo -admin1 > lock"],
