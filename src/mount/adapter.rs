@@ -52,7 +52,7 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, request: &Request, dir: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.0.tree.known_lookup(dir.0, name.as_bytes()) {
+        match self.0.known(|tree| tree.known_lookup(dir.0, name.as_bytes())) {
             Some(Some(known)) => return reply.answer(known),
             Some(None) => return reply.error(Errno::ENOENT),
             None => {}
@@ -66,7 +66,7 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        if let Some(known) = self.0.tree.known_attributes(ino.0) {
+        if let Some(known) = self.0.known(|tree| tree.known_attributes(ino.0)) {
             return reply.answer(known);
         }
         let (tree, caller) = (self.0.tree.clone(), caller(request));

@@ -26,6 +26,8 @@ pub struct Counting {
     pub faults: Mutex<VecDeque<Fault>>,
     /// Called before each change, with the back-end beneath: to look at it at that instant.
     pub watch: Mutex<Option<Watch>>,
+    /// Happens when it is asked what it knows: always nothing.
+    pub known: Mutex<Option<fn()>>,
 }
 
 /// What a call meets.
@@ -53,6 +55,7 @@ impl Counting {
             refusal: Mutex::default(),
             faults: Mutex::default(),
             watch: Mutex::default(),
+            known: Mutex::default(),
         })
     }
 
@@ -134,6 +137,9 @@ impl StorageBackend for Counting {
 
     /// Every read shall be seen.
     fn known_volume(&self, _: &VolumeName) -> Option<Option<Arc<Volume>>> {
+        if let Some(known) = *self.known.lock() {
+            known();
+        }
         None
     }
 

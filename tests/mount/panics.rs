@@ -75,3 +75,15 @@ fn a_file_whose_write_panicked_takes_the_next_one() {
     drop(file);
     assert_eq!(mount.read("dummy/volumes/db1/comment"), "words\n");
 }
+
+#[test]
+fn a_panic_in_what_is_known_without_asking_is_asked_for() {
+    let mount = Mount::small();
+    let missing = || fs::symlink_metadata(mount.path("dummy/volumes/none")).unwrap_err().raw_os_error();
+    *mount.backend.known.lock() = Some(|| panic!("the test lets it panic"));
+    assert_eq!(missing(), Some(libc::ENOENT));
+    assert!(fs::symlink_metadata(mount.path("dummy/volumes/db1")).unwrap().is_dir());
+    assert_eq!(mount.backend.take_reads(), ["get_volume(none)", "get_volume(db1)"]);
+    *mount.backend.known.lock() = None;
+    assert_eq!(missing(), Some(libc::ENOENT));
+}
