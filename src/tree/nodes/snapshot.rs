@@ -93,10 +93,8 @@ impl Members for Snapshots {
     fn known(&self, at: &Place, name: &str) -> Option<Option<Member>> {
         let volume = at.known_volume()?;
         let Some(snapshot) = named(name) else { return Some(None) };
-        match at.endpoint().ok()?.backend.known_snapshot(&volume.name, &snapshot)? {
-            Some(snapshot) => member(at, &snapshot).ok().map(Some),
-            None => Some(None),
-        }
+        let found = at.endpoint().ok()?.backend.known_snapshot(&volume.name, &snapshot)?;
+        found.map(|snapshot| member(at, &snapshot)).transpose().ok()
     }
 
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {

@@ -124,10 +124,8 @@ impl Members for Volumes {
 
     fn known(&self, at: &Place, name: &str) -> Option<Option<Member>> {
         let Some(name) = named(name) else { return Some(None) };
-        match at.endpoint().ok()?.backend.known_volume(&name)? {
-            Some(volume) => member(at, &volume).ok().map(Some),
-            None => Some(None),
-        }
+        let found = at.endpoint().ok()?.backend.known_volume(&name)?;
+        found.map(|volume| member(at, &volume)).transpose().ok()
     }
 
     async fn find(&self, at: &Place, name: &str) -> Result<Member> {
