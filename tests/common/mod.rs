@@ -8,7 +8,10 @@ pub mod shell;
 #[cfg(feature = "simulator")]
 pub mod zapi;
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use filerfs::backend::{HostName, NewVolume, StorageBackend};
@@ -41,6 +44,14 @@ pub const SMALL: &str = r#"{
 
 /// Root, in a session of its own.
 pub const ROOT: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Unseen };
+
+/// The answer of a back-end in memory, which is there at once.
+pub fn now<T>(answer: impl Future<Output = T>) -> T {
+    match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("memory has to wait"),
+    }
+}
 
 /// A memory back-end with this content.
 pub fn memory(content: &str) -> Memory {

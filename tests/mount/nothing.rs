@@ -6,8 +6,8 @@ use std::time::Duration;
 use filerfs::backend::VolumeName;
 
 use crate::common::mounted::Mount;
+use crate::common::now;
 use crate::common::shell::{SHELLS, bash, run};
-use crate::now;
 
 /// Ways to open `$FILE` for writing without a byte.
 const NOTHING: [&str; 16] = [

@@ -6,8 +6,8 @@ use filerfs::backend::PolicyName;
 use parking_lot::Mutex;
 
 use crate::common::mounted::Mount;
+use crate::common::now;
 use crate::common::shell::{Ran, bash};
-use crate::now;
 
 const BEFORE: [&str; 3] = ["10.0.0.1", "10.0.0.2", "@hosts"];
 

@@ -1,19 +1,13 @@
 //! Which nodes the tree knows: those that the kernel was told of and has not forgotten as often.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use filerfs::tree::table::{Caller, Unseen};
 use filerfs::tree::{ROOT, Tree};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use crate::common::{SMALL, memory, options, registered, tree_with};
-
-const CALLER: Caller = Caller { uid: 0, gid: 0, pid: 1, processes: &Unseen };
+use crate::common::{ROOT as CALLER, SMALL, memory, now, options, registered, tree_with};
 
 /// What the kernel does.
 #[derive(Clone, Debug)]
@@ -40,13 +34,6 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn at_once<T>(work: impl Future<Output = T>) -> T {
-    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("memory has to wait"),
-    }
-}
-
 /// What the kernel does, and how often it was told of each node.
 struct Kernel {
     tree: Arc<Tree>,
@@ -58,7 +45,7 @@ impl Kernel {
     fn look_up(&mut self, path: &str) -> u64 {
         path.split('/').fold(ROOT, |dir, name| {
             let known = self.tree.known_lookup(dir, name.as_bytes());
-            let found = at_once(self.tree.lookup(dir, name.as_bytes(), &CALLER)).unwrap();
+            let found = now(self.tree.lookup(dir, name.as_bytes(), &CALLER)).unwrap();
             let mut times = 1;
             if let Some(known) = known {
                 let known = known.unwrap();
@@ -77,7 +64,7 @@ impl Kernel {
     /// Lists a directory with the attributes of what is in it.
     fn list(&mut self, path: &str) {
         let dir = self.look_up(path);
-        let listing = at_once(self.tree.listing(dir, self.tree.opendir(dir).unwrap(), 0, &CALLER)).unwrap();
+        let listing = now(self.tree.listing(dir, self.tree.opendir(dir).unwrap(), 0, &CALLER)).unwrap();
         let nodes = listing.after(0).iter().map(|entry| &entry.node);
         self.tree.inodes.remember_all(nodes.clone());
         for node in nodes {
@@ -88,7 +75,7 @@ impl Kernel {
     fn rename(&mut self) {
         let dir = self.look_up("dummy/volumes/db1/snapshots");
         for (name, new) in [(b"s1", b"s3"), (b"s3", b"s1")] {
-            at_once(self.tree.rename(dir, name, dir, new, &CALLER)).unwrap();
+            now(self.tree.rename(dir, name, dir, new, &CALLER)).unwrap();
         }
     }
 

@@ -7,9 +7,9 @@ use filerfs::backend::{Settings, VolumeName};
 use filerfs::tree::shared::Options;
 
 use crate::common::mounted::Mount;
+use crate::common::now;
 use crate::common::shell::{SHELLS, run};
 use crate::common::{SMALL, counting, options, tree_with};
-use crate::now;
 use crate::table::{Says, check, done, refused};
 
 #[test]
