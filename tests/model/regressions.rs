@@ -112,6 +112,19 @@ pub fn regressions() -> Vec<(&'static str, Vec<Op>)> {
             ],
         ),
         (
+            "the reference took a number of 39 digits for none: two values that were written into each other",
+            vec![
+                Op::Stage("web.1"),
+                write(
+                    Kind::Staged("max_autosize"),
+                    vec![
+                        Step::Bytes("9223372036854775807", End::Open),
+                        Step::Next("18446744073709551616", End::Line),
+                    ],
+                ),
+            ],
+        ),
+        (
             "the rest of a directory is listed by a daemon that did not begin it",
             vec![Op::ListAcross(Place::Volumes, 0, 1, true, Box::new(Op::MakeVolume("web.1")))],
         ),

@@ -90,9 +90,13 @@ fn size(text: &str) -> Result<String, Kind> {
         "P" | "Pi" => 50,
         _ => return Err(Kind::Invalid),
     };
-    let number: u128 = digits.parse().map_err(|_| Kind::Invalid)?;
-    match number << shift {
-        bytes if bytes < 1 << 63 => Ok(bytes.to_string()),
+    if digits.is_empty() {
+        return Err(Kind::Invalid);
+    }
+    // However many digits: two values that are written into each other are a number too.
+    let bytes = digits.parse::<u64>().ok().map(|number| u128::from(number) << shift);
+    match bytes {
+        Some(bytes) if bytes < 1 << 63 => Ok(bytes.to_string()),
         _ => Err(Kind::OutOfRange),
     }
 }
