@@ -274,11 +274,8 @@ impl StorageBackend for Registered {
         if !self.keeps_marks() {
             return Ok(volumes);
         }
-        let marks = match self.registry.all_marks(&self.endpoint).await {
-            Ok(marks) => Some(marks),
-            Err(error) if cannot_be_asked(&error) => None,
-            Err(error) => return Err(error),
-        };
+        // Whatever is wrong with the marks of one, all volumes are there; who reads that one is told what it is.
+        let marks = self.registry.all_marks(&self.endpoint).await.ok();
         let mut last = self.last.lock();
         if let Some(marks) = marks {
             *last = Last { marks, all: true };

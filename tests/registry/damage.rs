@@ -24,7 +24,7 @@ pub fn damages(text: &str) -> Vec<(Vec<u8>, &'static str)> {
 }
 
 /// Sets a key.
-fn put(etcd: &Etcd, key: &str, value: &[u8]) {
+pub fn put(etcd: &Etcd, key: &str, value: &[u8]) {
     let empty: &[_] = if value.is_empty() { &[""] } else { &[] };
     etcd.ctl(&[&["put", key], empty].concat(), value);
 }
@@ -37,7 +37,7 @@ fn value(etcd: &Etcd, key: &str) -> Vec<u8> {
     base64::prelude::BASE64_STANDARD.decode(value).unwrap()
 }
 
-fn text(etcd: &Etcd, key: &str) -> String {
+pub fn text(etcd: &Etcd, key: &str) -> String {
     String::from_utf8(value(etcd, key)).unwrap()
 }
 

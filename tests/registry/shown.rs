@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use filerfs::backend::{NewVolume, Settings, StorageBackend, Volume, VolumeName};
+use filerfs::backend::{Kind, NewVolume, Settings, StorageBackend, Volume, VolumeName};
 use filerfs::backends::memory::Memory;
 use filerfs::registry::{Registered, Registry};
 use tokio::time::sleep;
 
+use crate::damage::{damages, put, text};
 use crate::given::*;
 
 const SHORT: Duration = Duration::from_secs(1);
@@ -58,4 +59,37 @@ async fn volumes_are_read_and_not_changed_while_the_registry_is_down() {
     sleep(Duration::from_millis(600)).await;
     assert_eq!(protected(&fresh.volumes().await.unwrap()[0]), Some(true));
     fresh.restrict_volume(&vol("plain")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_damaged_marks_of_one_volume_hide_no_other() {
+    let (etcd, storage) = (Etcd::start(1), Arc::new(Memory::new()));
+    let mount = || Registered::new("e", host("a"), storage.clone(), at(etcd.endpoints(), LONG));
+    let (seen, new) = (mount(), NewVolume::default());
+    for name in ["good", "hurt"] {
+        seen.create_volume(&vol(name), &new).await.unwrap();
+    }
+    let protect = Settings { protect: Some(true), ..Settings::default() };
+    seen.patch_volume(&vol("hurt"), &protect).await.unwrap();
+    let hurt = seen.get_volume(&vol("hurt")).await.unwrap().identity;
+    let key = key("marks", hurt.0);
+    for (damaged, words) in damages(&text(&etcd, &key)) {
+        put(&etcd, &key, &damaged);
+        let mount = mount();
+        let listed = mount.volumes().await.unwrap();
+        assert_eq!(listed.iter().map(|volume| volume.name.as_str()).collect::<Vec<_>>(), ["good", "hurt"]);
+        // Not known is not "no".
+        assert_eq!(protected(&listed[1]), None);
+        assert_eq!(protected(&mount.get_volume(&vol("good")).await.unwrap()), Some(false));
+        mount
+            .patch_volume(&vol("good"), &Settings { size_total: Some(1), ..Settings::default() })
+            .await
+            .unwrap();
+        for said in [
+            refused(Kind::Remote, mount.get_volume(&vol("hurt")).await),
+            refused(Kind::Remote, mount.patch_volume(&vol("hurt"), &protect).await),
+        ] {
+            assert!(said.contains(&key) && said.contains(words), "{said}");
+        }
+    }
 }
