@@ -56,7 +56,7 @@ impl NewLock {
 
     /// What frees the lock that this request took, and no later one.
     pub fn unlock(&self) -> Unlock {
-        Unlock { host: self.host.clone(), request: Some(self.request.clone()) }
+        Unlock { host: self.host.clone(), request: Some(self.request.clone()), breaks: false }
     }
 
     /// Whether a lock of the same host lapses as this request says, or as it did before.
@@ -92,9 +92,16 @@ pub struct Unlock {
     pub host: HostName,
     /// Only what this request has taken, and nobody after it.
     pub request: Option<String>,
+    /// Even if a process of that host counts on it.
+    pub breaks: bool,
 }
 
 impl Unlock {
+    /// Whether a process that holds the lock, too, keeps it from being freed.
+    pub fn spares_processes(&self) -> bool {
+        self.request.is_none() && !self.breaks
+    }
+
     /// Whether it is this lock.
     pub fn frees(&self, taken: &NewLock) -> bool {
         self.host == taken.host && self.request.as_ref().is_none_or(|request| *request == taken.request)
@@ -103,7 +110,7 @@ impl Unlock {
 
 impl From<HostName> for Unlock {
     fn from(host: HostName) -> Unlock {
-        Unlock { host, request: None }
+        Unlock { host, request: None, breaks: false }
     }
 }
 

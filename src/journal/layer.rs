@@ -204,7 +204,7 @@ impl StorageBackend for Journalled {
     }
 
     async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
-        let Unlock { host, request } = lock.clone();
+        let Unlock { host, request, .. } = lock.clone();
         let change = Change::RemoveLock { volume: volume.clone(), host, request };
         self.change(change, self.backend.remove_lock(volume, lock)).await
     }

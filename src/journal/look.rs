@@ -54,7 +54,7 @@ async fn seen(backend: &dyn StorageBackend, change: &Change) -> Result<Found> {
             taken(backend, volume, host, request, *held).await?
         }
         Change::RemoveLock { volume, host, request } => {
-            let lock = Unlock { host: host.clone(), request: request.clone() };
+            let lock = Unlock { request: request.clone(), ..host.clone().into() };
             made(backend.locks(volume).await?.is_none_or(|kept| !lock.frees(&kept.taken)))
         }
         Change::BreakNfsLocks { volume, client } => {

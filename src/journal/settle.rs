@@ -74,7 +74,7 @@ impl Journal {
 
 fn lock_of(change: &Change) -> Option<(&VolumeName, Unlock)> {
     let Change::CreateLock { volume, host, request, .. } = change else { return None };
-    Some((volume, Unlock { host: host.clone(), request: Some(request.clone()) }))
+    Some((volume, Unlock { request: Some(request.clone()), ..host.clone().into() }))
 }
 
 /// Frees a lock that nobody was told of, unless its host has asked for it again: decided where it is kept, as what

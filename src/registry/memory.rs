@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use super::clock::{boot_id, since_boot};
-use super::{Marks, MarksChange, Registry, Subject, held_by};
+use super::{Marks, MarksChange, Registry, Subject, counted_on, held_by};
 use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock};
 
 /// In memory.
@@ -64,9 +64,14 @@ impl Registry for MemoryRegistry {
 
     async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()> {
         let mut entries = self.entries.write();
-        if entries.lock(of).is_none_or(|held| lock.frees(&held.taken)) {
-            entries.locks.remove(of);
+        match entries.lock(of) {
+            Some(held) if !lock.frees(&held.taken) => return Ok(()),
+            Some(_) if of.counted_on(lock).is_some_and(|process| entries.lock(&process).is_some()) => {
+                return Err(counted_on(&lock.host));
+            }
+            _ => {}
         }
+        entries.locks.remove(of);
         Ok(())
     }
 

@@ -34,6 +34,11 @@ impl Subject {
         let volume = Identity::of(&["processes of", host.as_str(), &self.volume.0.to_string()]);
         Subject { endpoint: self.endpoint.clone(), volume }
     }
+
+    /// What must be free for this lock to be freed.
+    fn counted_on(&self, lock: &Unlock) -> Option<Subject> {
+        lock.spares_processes().then(|| self.among_processes(&lock.host))
+    }
 }
 
 /// What is kept for a volume beside its lock.
@@ -77,7 +82,7 @@ pub trait Registry: Send + Sync {
     /// keeps its token, and lapses as the last request says.
     async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock>;
 
-    /// Frees a volume if this is its lock.
+    /// Frees a volume if this is its lock. `Locked` if a process of its host holds it, too, and it is not broken.
     async fn release(&self, of: &Subject, lock: &Unlock) -> Result<()>;
 
     /// Says that nobody but this host holds a volume, now and not by what was remembered: the token of its lock, if
@@ -103,6 +108,13 @@ pub trait Registry: Send + Sync {
     async fn check(&self) -> Result<()> {
         self.all_marks("").await.map(drop)
     }
+}
+
+/// The refusal to free what a process counts on.
+fn counted_on(host: &HostName) -> Error {
+    let error =
+        Error::new(Kind::Locked, format!("a process of {host} holds the lock for as long as it lives"));
+    error.hint(format!("to break it: echo -{host} > lock"))
 }
 
 /// The refusal of what another host's lock forbids.

@@ -203,7 +203,7 @@ impl Registered {
     }
 
     async fn free_among_processes(&self, of: &Subject, host: &HostName, request: &str) -> Result<()> {
-        let lock = Unlock { host: self.daemon.clone(), request: Some(request.to_owned()) };
+        let lock = Unlock { request: Some(request.to_owned()), ..self.daemon.clone().into() };
         self.registry.release(&of.among_processes(host), &lock).await
     }
 

@@ -1,5 +1,6 @@
 //! Two mounts of one host. To the registry both are that host; its processes are told apart all the same.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -15,7 +16,8 @@ fn volume(root: PathBuf) -> PathBuf {
 
 fn flock(daemon: &Daemon, arguments: &[&str]) -> Child {
     let mut command = Command::new("flock");
-    command.args(arguments).current_dir(volume(daemon.root())).stdin(Stdio::piped()).spawn().unwrap()
+    command.args(arguments).current_dir(volume(daemon.root()));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
@@ -55,6 +57,30 @@ fn what_a_process_holds_is_not_freed_through_another_mount_of_its_host_but_broke
         assert_eq!(read(&mounts[0], "lock"), "");
         drop(holder.stdin.take());
         assert!(holder.wait().unwrap().success());
+    }
+}
+
+/// Else another host could take it, and both would count on it.
+#[test]
+fn what_is_written_is_not_freed_while_a_process_holds_it_through_another_mount() {
+    for shared in Shared::all() {
+        let (mounts, other) = ([shared.host("host1"), shared.host("host1")], shared.host("host2"));
+        write(&mounts[1], "lock", "host1").unwrap();
+        let mut holder = flock(&mounts[0], &["lock", "sh", "-c", "echo held; cat"]);
+        let mut said = [0; 5];
+        holder.stdout.take().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"held\n");
+        assert_eq!(write(&mounts[1], "lock", "").unwrap_err().raw_os_error(), Some(libc::EBUSY));
+        let said = std::fs::read_to_string(mounts[1].path(".ctl/last_error")).unwrap();
+        assert!(
+            said.contains("a process of host1 holds the lock") && said.contains("echo -host1 > lock"),
+            "{said}"
+        );
+        assert!(write(&other, "lock", "host2").is_err());
+        drop(holder.stdin.take());
+        assert!(holder.wait().unwrap().success());
+        until("the end of the flock", || write(&mounts[1], "lock", "").is_ok());
+        write(&other, "lock", "host2").unwrap();
     }
 }
 

@@ -1,9 +1,11 @@
 //! What every registry promises of locks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use filerfs::backend::{By, Kind, NewLock, Unlock};
-use filerfs::registry::MarksChange;
+use filerfs::backend::{By, Kind, NewLock, NewVolume, StorageBackend, Unlock, VolumeName};
+use filerfs::backends::memory::Memory;
+use filerfs::registry::{MarksChange, Registered};
 use tokio::time::sleep;
 
 use crate::given::*;
@@ -135,16 +137,15 @@ pub async fn who_prolongs_leaves_a_later_request_alone([one, two]: Two) {
 
 pub async fn what_a_request_took_is_freed_by_it_and_by_its_host_alone([one, two]: Two) {
     let (first, later) = (new("a"), new("a"));
-    let by = |new: &NewLock| Unlock { host: new.host.clone(), request: Some(new.request.clone()) };
     one.take(&subject(1), &first).await.unwrap();
     one.take(&subject(1), &later).await.unwrap();
     for registry in [&one, &two] {
-        registry.release(&subject(1), &by(&first)).await.unwrap();
-        let other = Unlock { host: host("b"), ..by(&later) };
+        registry.release(&subject(1), &first.unlock()).await.unwrap();
+        let other = Unlock { host: host("b"), ..later.unlock() };
         registry.release(&subject(1), &other).await.unwrap();
         assert_eq!(held(&**registry, &subject(1)).await.unwrap().taken, later);
     }
-    two.release(&subject(1), &by(&later)).await.unwrap();
+    two.release(&subject(1), &later.unlock()).await.unwrap();
     assert_eq!(held(&*one, &subject(1)).await, None);
 }
 
@@ -159,7 +160,7 @@ pub async fn a_process_leaves_what_somebody_has_written_as_it_is([one, two]: Two
     assert_eq!(NewLock { request: written.request.clone(), ..found.taken.clone() }, written);
     assert_eq!(found.token, first.token);
     assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, found.taken);
-    two.release(&subject(1), &Unlock { host: host("a"), request: Some(process.request) }).await.unwrap();
+    two.release(&subject(1), &process.unlock()).await.unwrap();
     assert_eq!(held(&*one, &subject(1)).await.unwrap().token, first.token);
     assert!(freed(&*one, &subject(1)).await < TTL, "a process has prolonged it");
 }
@@ -177,6 +178,32 @@ pub async fn what_a_process_took_is_whose_process_takes_it_next_and_whoever_writ
     let prolongs = NewLock { by: By::Prolonging, ..next };
     assert_eq!(one.take(&subject(1), &prolongs).await.unwrap().taken, written);
     assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, written);
+}
+
+pub async fn what_a_process_counts_on_is_broken_but_not_freed(two: Two) {
+    let storage = Arc::new(Memory::new());
+    let mounts = two.map(|registry| Registered::new("e", host("a"), storage.clone(), registry));
+    let volume = VolumeName::new("v").unwrap();
+    mounts[0].create_volume(&volume, &NewVolume::default()).await.unwrap();
+    let free = Unlock::from(host("a"));
+    for lock in [&free, &Unlock { breaks: true, ..free.clone() }] {
+        let written = mounts[0].create_lock(&volume, &new("a")).await.unwrap();
+        let process = NewLock { by: By::Process, ..lapsing("a", 9 * TTL) };
+        mounts[0].create_lock(&volume, &process).await.unwrap();
+        for mount in &mounts {
+            let said = refused(Kind::Locked, mount.remove_lock(&volume, &free).await);
+            assert_eq!(said, "a process of a holds the lock for as long as it lives");
+            // What is not there is free.
+            mount.remove_lock(&volume, &host("b").into()).await.unwrap();
+            assert_eq!(mount.locks(&volume).await.unwrap().map(|lock| lock.token), Some(written.token));
+        }
+        if !lock.breaks {
+            mounts[0].remove_lock(&volume, &process.unlock()).await.unwrap();
+        }
+        mounts[1].remove_lock(&volume, lock).await.unwrap();
+        assert_eq!(mounts[0].locks(&volume).await.unwrap(), None);
+        mounts[0].remove_lock(&volume, &process.unlock()).await.unwrap();
+    }
 }
 
 pub async fn of_hosts_that_take_one_lock_exactly_one_wins(two: Two) {

@@ -11,7 +11,7 @@ use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
 use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock};
 use crate::registry::record::{self, LockRecord};
-use crate::registry::{Subject, held_by};
+use crate::registry::{Subject, counted_on, held_by};
 
 /// A lock as it stands in the cluster.
 #[derive(Clone)]
@@ -71,19 +71,27 @@ impl Store {
 
     pub async fn release(self: &Arc<Self>, of: &Subject, lock: &Unlock) -> Result<()> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
+        let process = of.counted_on(lock).map(|process| self.key("locks", &process));
         let it_is = |held: &Held| lock.frees(&held.record.taken());
         let mut seen = self.remembered(of, &lock.host).filter(it_is);
         loop {
             let revision = seen.as_ref().map_or(0, |held| held.revision);
-            match self.swap(&key, revision, wire::delete(&key), until).await? {
-                Swapped::Done(_) => {
-                    self.revoke(seen.map_or(0, |held| held.lease));
-                    return Ok(());
-                }
-                Swapped::Not(now) => match Held::read(now)? {
-                    Some(held) if it_is(&held) => seen = Some(held),
-                    _ => return Ok(()),
-                },
+            let unchanged =
+                [(&key, revision)].into_iter().chain(process.as_ref().map(|process| (process, 0)));
+            let compare: Vec<_> = unchanged.map(|(key, at)| wire::changed_at(key, at)).collect();
+            let read: Vec<_> = [&key].into_iter().chain(&process).map(|key| wire::get(key)).collect();
+            let message = wire::txn(&compare, &[wire::delete(&key)], &read);
+            let txn: Txn = self.client.ask(until, "kv/txn", &message).await?;
+            if txn.succeeded {
+                self.revoke(seen.map_or(0, |held| held.lease));
+                return Ok(());
+            }
+            let mut entries = txn.entries();
+            seen = Held::read(entries.next().flatten())?.filter(it_is);
+            match entries.next().flatten() {
+                _ if seen.is_none() => return Ok(()),
+                Some(_) => return Err(counted_on(&lock.host)),
+                None => {}
             }
         }
     }

@@ -95,7 +95,13 @@ struct Entries {
 impl Txn {
     /// The key that it read, if that is there.
     pub fn entry(self) -> Option<Entry> {
-        self.responses.into_iter().find_map(|response| response.response_range)?.kvs.into_iter().next()
+        self.entries().next().flatten()
+    }
+
+    /// The keys that it read, one after another, as far as they are there.
+    pub fn entries(self) -> impl Iterator<Item = Option<Entry>> {
+        let ranges = self.responses.into_iter().filter_map(|response| response.response_range);
+        ranges.map(|entries| entries.kvs.into_iter().next())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::backend::{self, By, Error, HostName, Kind, NewLock, Result};
+use crate::backend::{self, By, Error, HostName, Kind, NewLock, Result, Unlock};
 use crate::tree::outcomes::printable;
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, Show, Write, change};
@@ -48,11 +48,14 @@ impl Write for Lock {
                 Err(Error::new(Kind::Locked, message).hint(format!("to break it: echo -{own} > lock")))
             }
             (Asked::Broken(host), Some(holder)) if host != *holder => Ok(None),
-            (Asked::Freed | Asked::Broken(_), Some(holder)) => {
-                let host = holder.clone();
+            (asked @ (Asked::Freed | Asked::Broken(_)), Some(holder)) => {
+                let breaks = matches!(asked, Asked::Broken(_));
+                let lock = Unlock { breaks, ..holder.clone().into() };
                 change(async move {
-                    place.shared.claims.give_up(&place).await;
-                    backend.remove_lock(&volume.name, &host.into()).await
+                    if breaks {
+                        place.shared.claims.give_up(&place).await;
+                    }
+                    backend.remove_lock(&volume.name, &lock).await
                 })
             }
             (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held(holder)),
