@@ -23,6 +23,8 @@ pub enum Kind {
     Locked,
     /// A change was made by a host that lost the lock meanwhile.
     LockLost,
+    /// A change by a host that has lost the lock it took before, and was not made.
+    NotHeld,
     /// A process asked for a lock by flock or fcntl that somebody else holds.
     Contended,
     /// In use: a snapshot with a dependant, a policy on a volume, a rollback over newer snapshots.
@@ -61,7 +63,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 26] = [
+    pub const ALL: [Kind; 27] = [
         Kind::NotFound,
         Kind::Replaced,
         Kind::Exists,
@@ -71,6 +73,7 @@ impl Kind {
         Kind::NameTooLong,
         Kind::Locked,
         Kind::LockLost,
+        Kind::NotHeld,
         Kind::Contended,
         Kind::InUse,
         Kind::NotEmpty,
@@ -104,6 +107,7 @@ impl Kind {
             Kind::NameTooLong => "name_too_long",
             Kind::Locked => "locked",
             Kind::LockLost => "lock_lost",
+            Kind::NotHeld => "not_held",
             Kind::Contended => "contended",
             Kind::InUse => "in_use",
             Kind::NotEmpty => "not_empty",

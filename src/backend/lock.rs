@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::HostName;
+use super::{Error, HostName, Kind, VolumeName};
 
 /// A lock that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,4 +154,11 @@ impl fmt::Display for Scope {
             Scope::Cluster => "cluster",
         })
     }
+}
+
+/// The refusal of a change by this host, which has lost the lock that it took.
+pub fn not_held(volume: &VolumeName, host: &HostName) -> Error {
+    let message = format!("the lock of volume {volume} that was taken through this mount is lost");
+    let error = Error::new(Kind::NotHeld, message).source("it lapsed, or was broken or freed elsewhere");
+    error.hint(format!("to take it again: echo {host} > lock; to go on without it: echo > lock"))
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent, causes};
-pub use lock::{By, Lock, NewLock, Scope, Unlock};
+pub use lock::{By, Lock, NewLock, Scope, Unlock, not_held};
 pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;
@@ -43,6 +43,9 @@ pub trait StorageBackend: Send + Sync {
 
     /// A snapshot, if it is known without asking the storage; `Some(None)` if it is known that there is none.
     fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>>;
+
+    /// The token of the lock of a volume that was taken through here and not let go since, be it lost or not.
+    fn counted_token(&self, volume: Identity) -> Option<u64>;
 
     /// Forgets what it remembers of the storage; the next read asks again.
     fn refresh(&self);

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use super::Cache;
 use super::known::Known;
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy, PolicyName,
-    Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName, Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, Identity, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
+    Volumes,
 };
 
 impl Cache {
@@ -86,6 +87,10 @@ impl StorageBackend for Cache {
     fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
         let list = self.known.lock().snapshots.each.fresh(volume, self.ttl)?;
         Some(list.iter().find(|found| found.name == *snapshot).cloned())
+    }
+
+    fn counted_token(&self, volume: Identity) -> Option<u64> {
+        self.inner.counted_token(volume)
     }
 
     fn refresh(&self) {

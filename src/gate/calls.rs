@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 use super::Gate;
 use crate::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, Kind, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
-    Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, Identity, Kind, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
+    VolumeName, Volumes,
 };
 
 /// A call and what came of it.
@@ -89,6 +89,10 @@ impl StorageBackend for Gate {
 
     fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
         self.inner.known_snapshot(volume, snapshot)
+    }
+
+    fn counted_token(&self, volume: Identity) -> Option<u64> {
+        self.inner.counted_token(volume)
     }
 
     fn refresh(&self) {

@@ -8,8 +8,8 @@ use super::change::Change;
 use super::settle::free;
 use super::{Journal, Until};
 use crate::backend::{
-    By, ByVolume, CallCount, Capabilities, Health, HostName, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
+    By, ByVolume, CallCount, Capabilities, Health, HostName, Identity, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
     VolumeName, Volumes,
 };
 use crate::crash;
@@ -87,6 +87,10 @@ impl StorageBackend for Journalled {
 
     fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
         self.backend.known_snapshot(volume, snapshot)
+    }
+
+    fn counted_token(&self, volume: Identity) -> Option<u64> {
+        self.backend.counted_token(volume)
     }
 
     fn refresh(&self) {

@@ -19,8 +19,8 @@ pub fn errno(kind: Kind) -> (i32, &'static str) {
         Kind::TooBig => e!(E2BIG),
         Kind::NameTooLong => e!(ENAMETOOLONG),
         Kind::Locked | Kind::InUse => e!(EBUSY),
-        // The change was made; whoever made it must know that it was not alone.
-        Kind::LockLost => e!(ENOLCK),
+        // Whoever counts on a lock must know that it was not alone.
+        Kind::LockLost | Kind::NotHeld => e!(ENOLCK),
         Kind::Contended => e!(EAGAIN),
         Kind::NotEmpty | Kind::RecursiveDelete => e!(ENOTEMPTY),
         Kind::TooManySnapshots => e!(EMLINK),

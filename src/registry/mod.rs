@@ -1,6 +1,7 @@
 //! Locks, protection and comments, where the storage itself has no place for them.
 
 mod clock;
+mod counted;
 mod etcd;
 mod file;
 mod memory;

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+use super::counted::Counted;
 use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
     By, ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
     Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
-    Volume, VolumeName, Volumes,
+    Volume, VolumeName, Volumes, not_held,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
@@ -26,6 +27,7 @@ pub struct Registered {
     own: Capabilities,
     /// Which volumes there are by name, and since when that is known: a change of a volume makes it no other one.
     identities: Mutex<HashMap<VolumeName, (Identity, Instant)>>,
+    counted: Counted,
     /// Marks as they were seen last: reading goes on while the registry cannot be asked.
     last: Mutex<Last>,
 }
@@ -62,9 +64,17 @@ impl Registered {
         backend: Arc<dyn StorageBackend>,
         registry: Arc<dyn Registry>,
     ) -> Registered {
-        let (own, identities, last) = (backend.capabilities(), Mutex::default(), Mutex::default());
-        let daemon = HostName::unique();
-        Registered { endpoint: endpoint.into(), host, daemon, backend, registry, own, identities, last }
+        Registered {
+            endpoint: endpoint.into(),
+            host,
+            daemon: HostName::unique(),
+            own: backend.capabilities(),
+            backend,
+            registry,
+            identities: Mutex::default(),
+            counted: Counted::default(),
+            last: Mutex::default(),
+        }
     }
 
     fn subject(&self, volume: Identity) -> Subject {
@@ -159,6 +169,9 @@ impl Registered {
         }
         let guard = || self.registry.guard(&of, &self.host);
         let before = guard().await.map_err(|error| error.context(format!("volume {volume}")))?;
+        if self.counted.token(of.volume).is_some_and(|token| before != Some(token)) {
+            return Err(not_held(volume, &self.host));
+        }
         let changed = change(&of).await?;
         let lost = |why: String| {
             let message = format!("the change was made, but the lock of volume {volume} was lost meanwhile");
@@ -261,6 +274,10 @@ impl StorageBackend for Registered {
         self.backend.known_snapshot(volume, snapshot)
     }
 
+    fn counted_token(&self, volume: Identity) -> Option<u64> {
+        self.counted.token(volume)
+    }
+
     fn refresh(&self) {
         self.backend.refresh();
     }
@@ -305,6 +322,7 @@ impl StorageBackend for Registered {
         });
         let of = restricted.await?;
         self.identities.lock().remove(volume);
+        self.counted.forget(of.volume);
         self.registry.forget(&of).await
     }
 
@@ -393,7 +411,11 @@ impl StorageBackend for Registered {
             // If it cannot be freed it lapses.
             let _ = self.free_among_processes(&of, &new.host, &new.request).await;
         }
-        taken.map_err(|e| e.context(format!("volume {volume}")))
+        let lock = taken.map_err(|e| e.context(format!("volume {volume}")))?;
+        if new.host == self.host {
+            self.counted.taken(of.volume, new, &lock);
+        }
+        Ok(lock)
     }
 
     async fn remove_lock(&self, volume: &VolumeName, lock: &Unlock) -> Result<()> {
@@ -401,11 +423,17 @@ impl StorageBackend for Registered {
             return self.backend.remove_lock(volume, lock).await;
         }
         let of = self.find(volume).await?;
+        let Some(request) = &lock.request else {
+            self.registry.release(&of, lock).await?;
+            if lock.host == self.host {
+                self.counted.freed(of.volume, lock);
+            }
+            return Ok(());
+        };
+        // A process that has ended counts on nothing, whatever comes of this.
+        self.counted.freed(of.volume, lock);
         self.registry.release(&of, lock).await?;
-        match &lock.request {
-            None => Ok(()),
-            Some(request) => self.free_among_processes(&of, &lock.host, request).await,
-        }
+        self.free_among_processes(&of, &lock.host, request).await
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {

@@ -13,8 +13,8 @@ use super::shared::Shared;
 use super::table::Row;
 use crate::backend::names::encoded;
 use crate::backend::{
-    Error, Identity, Kind, Policy, PolicyName, Result, Snapshot, SnapshotName, StorageBackend, Volume,
-    VolumeName,
+    Error, Identity, Kind, Lock, Policy, PolicyName, Result, Snapshot, SnapshotName, StorageBackend, Volume,
+    VolumeName, not_held,
 };
 
 /// An object of the tree, with all that its files need.
@@ -120,13 +120,15 @@ impl Place {
 
     /// Refuses what the lock of another host forbids, as far as a look can tell.
     pub async fn check_lock(&self) -> Result<()> {
-        let volume = self.volume_name()?;
-        match self.endpoint()?.backend.locks(volume).await? {
-            Some(lock) if *lock.holder() != self.shared.options.host => {
-                let holder = lock.holder();
-                let error = Error::new(Kind::Locked, format!("{holder} holds the lock of volume {volume}"));
-                Err(error.hint(format!("to break it: echo -{holder} > lock")))
-            }
+        let (volume, backend, host) = (self.volume().await?, self.backend()?, &self.shared.options.host);
+        let lock = backend.locks(&volume.name).await?;
+        if let Some(holder) = lock.as_ref().map(Lock::holder).filter(|holder| *holder != host) {
+            let error =
+                Error::new(Kind::Locked, format!("{holder} holds the lock of volume {}", volume.name));
+            return Err(error.hint(format!("to break it: echo -{holder} > lock")));
+        }
+        match backend.counted_token(volume.identity) {
+            Some(token) if lock.is_none_or(|lock| lock.token != token) => Err(not_held(&volume.name, host)),
             _ => Ok(()),
         }
     }

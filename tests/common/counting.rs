@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    ByVolume, CallCount, Capabilities, Error, Health, Kind, Lock, NewLock, NewVolume, Newer, Policy,
-    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
-    Volumes,
+    ByVolume, CallCount, Capabilities, Error, Health, Identity, Kind, Lock, NewLock, NewVolume, Newer,
+    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
+    VolumeName, Volumes,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -145,6 +145,10 @@ impl StorageBackend for Counting {
 
     fn known_snapshot(&self, _: &VolumeName, _: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
         None
+    }
+
+    fn counted_token(&self, volume: Identity) -> Option<u64> {
+        self.inner.counted_token(volume)
     }
 
     fn refresh(&self) {

@@ -61,7 +61,22 @@ fn no_change_of_a_host_that_lost_its_lock_stays_untold() {
             let refused = fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap_err();
             assert_eq!(refused.raw_os_error(), Some(libc::EBUSY));
             assert_eq!(filer.count("volume-size"), 0);
+            // Nor when nobody has the lock any more: whoever works on does not know that somebody had.
             lock(&hosts[1], "").unwrap();
+            let refused = fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::ENOLCK));
+            let said = fs::read_to_string(hosts[0].path(".ctl/last_error")).unwrap();
+            assert!(said.contains("is lost") && said.contains("echo host1 > lock"), "{said}");
+            let audit = fs::read_to_string(hosts[0].path(".ctl/audit")).unwrap();
+            assert_eq!(
+                audit.lines().filter(|line| line.contains("\"result\":\"ENOLCK\"")).count(),
+                2,
+                "{audit}"
+            );
+            assert_eq!(filer.count("volume-size"), 0);
+            lock(&hosts[0], "").unwrap();
+            fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap();
+            assert_eq!(filer.count("volume-size"), 1);
         }
     }
 }

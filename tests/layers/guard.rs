@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use filerfs::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend, Unlock};
+use filerfs::backend::{By, Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend, Unlock};
 use filerfs::registry::{Marks, MarksChange, MemoryRegistry, Registered, Registry, Subject};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -174,6 +174,66 @@ async fn a_lock_that_was_freed_and_taken_again_during_a_change_is_another() {
             stack.here.create_lock(&v("db1"), &h("host1").into()).await.unwrap();
         });
         assert_eq!(made.await.unwrap_err().kind(), Kind::LockLost, "{}", change.name);
+    }
+}
+
+/// Another host had the volumes meanwhile, and nobody has them now.
+async fn lost(stack: &Stack) {
+    let broken = Unlock { breaks: true, ..h("host1").into() };
+    for volume in ["db1", "db2"] {
+        stack.there.remove_lock(&v(volume), &broken).await.unwrap();
+        stack.there.create_lock(&v(volume), &h("host2").into()).await.unwrap();
+        stack.there.remove_lock(&v(volume), &h("host2").into()).await.unwrap();
+    }
+}
+
+async fn refused(change: &OneChange, stack: &Stack) {
+    stack.storage.take_changes();
+    for _ in 0..2 {
+        let error = (change.make)(&stack.here).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotHeld, "{}: {error}", change.name);
+        assert_eq!(stack.storage.take_changes(), Vec::<String>::new(), "{}", change.name);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_lost_its_lock_changes_nothing_until_it_takes_it_again_or_lets_it_go() {
+    for (change, again) in
+        [true, false].into_iter().flat_map(|again| guarded().map(move |change| (change, again)))
+    {
+        let stack = stack();
+        taken(&stack.here, "host1").await;
+        lost(&stack).await;
+        refused(&change, &stack).await;
+        for volume in ["db1", "db2"] {
+            match again {
+                true => drop(stack.here.create_lock(&v(volume), &h("host1").into()).await.unwrap()),
+                false => stack.here.remove_lock(&v(volume), &h("host1").into()).await.unwrap(),
+            }
+        }
+        (change.make)(&stack.here).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_process_lost_is_not_changed_until_it_lets_go() {
+    for change in guarded() {
+        let stack = stack();
+        let process = NewLock { by: By::Process, ..NewLock::of(h("host1")) };
+        let prolongs = NewLock { by: By::Prolonging, ..process.clone() };
+        for volume in ["db1", "db2"] {
+            stack.here.create_lock(&v(volume), &process).await.unwrap();
+        }
+        lost(&stack).await;
+        // To the other hosts it has the lock again, but it was not alone.
+        for volume in ["db1", "db2"] {
+            stack.here.create_lock(&v(volume), &prolongs).await.unwrap();
+        }
+        refused(&change, &stack).await;
+        for volume in ["db1", "db2"] {
+            stack.here.remove_lock(&v(volume), &process.unlock()).await.unwrap();
+        }
+        (change.make)(&stack.here).await.unwrap();
     }
 }
 

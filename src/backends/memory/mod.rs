@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::backend::{
-    Api, ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, Identity, Lock, NewLock, NewVolume, Newer, Policy,
     PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
     Volumes,
 };
@@ -80,6 +80,10 @@ impl StorageBackend for Memory {
     fn known_snapshot(&self, volume: &VolumeName, snapshot: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
         let state = self.state.read();
         Some(state.find(volume)?.find(snapshot).map(|kept| kept.record.clone()))
+    }
+
+    fn counted_token(&self, _: Identity) -> Option<u64> {
+        None
     }
 
     fn refresh(&self) {}

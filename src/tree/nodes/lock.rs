@@ -39,6 +39,11 @@ impl Write for Lock {
         let (own, place) = (&at.shared.options.host, at.clone());
         let holder = lock.as_ref().map(backend::Lock::holder);
         match (asked, holder) {
+            // Lost, but somebody may count on it yet.
+            (Asked::Freed, None) if backend.counted_token(volume.identity).is_some() => {
+                let lock = own.clone().into();
+                change(async move { backend.remove_lock(&volume.name, &lock).await })
+            }
             // Nobody to free it from, or not ours to free.
             (Asked::Freed | Asked::Broken(_), None) => Ok(None),
             (Asked::Freed, Some(holder)) if holder != own => Err(held(holder)),

@@ -115,6 +115,45 @@ fn a_change_that_a_lock_forbids_is_refused_without_its_newline_too() {
     .after("echo other > volumes/db1/lock")]);
 }
 
+/// Whoever took it may not know that others have had the volume meanwhile.
+#[test]
+fn a_lock_that_lapsed_is_taken_again_or_let_go_before_a_change() {
+    const LAPSED: &str = "cd volumes/db1; echo admin1 ttl=1 > lock; while test -s lock; do sleep 0.1; done";
+    const SAYS: [&str; 4] = [
+        "errno=ENOLCK op=",
+        "db1 that was taken through this mount is lost",
+        "echo admin1 > lock",
+        "echo > lock",
+    ];
+    check(&[
+        // The layer that keeps the locks is asked, and no storage (`layers/guard.rs`).
+        refused("echo 20G > volumes/db1/size_total", Says::Echo("No locks available"), &SAYS)
+            .having(&["patch_volume(db1, size_total=21474836480)"])
+            .after(LAPSED),
+        refused("printf 20G > volumes/db1/size_total", Says::Printf("No locks available"), &SAYS)
+            .after(LAPSED),
+        done(
+            "cd volumes/db1; echo > lock; echo 20G > size_total; echo > lock",
+            "",
+            &["remove_lock(db1, admin1)", "patch_volume(db1, size_total=21474836480)"],
+        )
+        .after(LAPSED),
+        done(
+            "cd volumes/db1; echo admin1 > lock; echo 20G > size_total",
+            "",
+            &["create_lock(db1, admin1)", "patch_volume(db1, size_total=21474836480)"],
+        )
+        .after(LAPSED),
+        // What no lock guards is free.
+        done(
+            "cd volumes/db1; mkdir snapshots/s; cat size_used > /dev/null",
+            "",
+            &["create_snapshot(db1, s)"],
+        )
+        .after(LAPSED),
+    ]);
+}
+
 #[test]
 fn lock_info_says_who_took_the_lock_and_how() {
     check(&[

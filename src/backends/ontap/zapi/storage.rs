@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Zapi, volumes};
 use crate::backend::{
-    Api, ByVolume, CallCount, Capabilities, Error, Health, Lock, NewLock, NewVolume, Newer, Policy,
+    Api, ByVolume, CallCount, Capabilities, Error, Health, Identity, Lock, NewLock, NewVolume, Newer, Policy,
     PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
     Volumes,
 };
@@ -31,6 +31,10 @@ impl StorageBackend for Zapi {
     }
 
     fn known_snapshot(&self, _: &VolumeName, _: &SnapshotName) -> Option<Option<Arc<Snapshot>>> {
+        None
+    }
+
+    fn counted_token(&self, _: Identity) -> Option<u64> {
         None
     }
 
