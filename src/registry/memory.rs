@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use super::clock::{boot_id, since_boot};
-use super::{Marks, MarksChange, Registry, Subject, counted_on, held_by};
+use super::{Marks, MarksChange, Registry, Subject, held_by, held_by_process};
 use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock};
 
 /// In memory.
@@ -66,8 +66,8 @@ impl Registry for MemoryRegistry {
         let mut entries = self.entries.write();
         match entries.lock(of) {
             Some(held) if !lock.frees(&held.taken) => return Ok(()),
-            Some(_) if of.counted_on(lock).is_some_and(|process| entries.lock(&process).is_some()) => {
-                return Err(counted_on(&lock.host));
+            Some(_) if of.process_beside(lock).is_some_and(|process| entries.lock(&process).is_some()) => {
+                return Err(held_by_process(&lock.host));
             }
             _ => {}
         }

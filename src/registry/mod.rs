@@ -37,7 +37,7 @@ impl Subject {
     }
 
     /// What must be free for this lock to be freed.
-    fn counted_on(&self, lock: &Unlock) -> Option<Subject> {
+    fn process_beside(&self, lock: &Unlock) -> Option<Subject> {
         lock.spares_processes().then(|| self.among_processes(&lock.host))
     }
 }
@@ -112,7 +112,7 @@ pub trait Registry: Send + Sync {
 }
 
 /// The refusal to free what a process counts on.
-fn counted_on(host: &HostName) -> Error {
+fn held_by_process(host: &HostName) -> Error {
     let error =
         Error::new(Kind::Locked, format!("a process of {host} holds the lock for as long as it lives"));
     error.hint(format!("to break it: echo -{host} > lock"))

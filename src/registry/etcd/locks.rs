@@ -11,7 +11,7 @@ use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
 use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock};
 use crate::registry::record::{self, LockRecord};
-use crate::registry::{Subject, counted_on, held_by};
+use crate::registry::{Subject, held_by, held_by_process};
 
 /// A lock as it stands in the cluster.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ impl Store {
 
     pub async fn release(self: &Arc<Self>, of: &Subject, lock: &Unlock) -> Result<()> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
-        let process = of.counted_on(lock).map(|process| self.key("locks", &process));
+        let process = of.process_beside(lock).map(|process| self.key("locks", &process));
         let it_is = |held: &Held| lock.frees(&held.record.taken());
         let mut seen = self.remembered(of, &lock.host).filter(it_is);
         loop {
@@ -90,7 +90,7 @@ impl Store {
             seen = Held::read(entries.next().flatten())?.filter(it_is);
             match entries.next().flatten() {
                 _ if seen.is_none() => return Ok(()),
-                Some(_) => return Err(counted_on(&lock.host)),
+                Some(_) => return Err(held_by_process(&lock.host)),
                 None => {}
             }
         }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{boot_id, since_boot};
 use super::record::{LockRecord, MarksRecord, read, text};
-use super::{Marks, MarksChange, Registry, Subject, counted_on, held_by};
+use super::{Marks, MarksChange, Registry, Subject, held_by, held_by_process};
 use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope, Unlock};
 use store::{Dir, Edition};
 
@@ -245,10 +245,10 @@ impl Registry for FileRegistry {
         self.ask(move |registry| {
             registry.change(&of, |kept| {
                 let it_is = kept.lock.as_ref().is_some_and(|held| lock.frees(&held.taken()));
-                if let Some(process) = of.counted_on(&lock).filter(|_| it_is)
+                if let Some(process) = of.process_beside(&lock).filter(|_| it_is)
                     && registry.kept(&process)?.lock.is_some()
                 {
-                    return Err(counted_on(&lock.host));
+                    return Err(held_by_process(&lock.host));
                 }
                 Ok((it_is.then(|| Kept { token: kept.token, ..Kept::default() }), ()))
             })
