@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::{Error, HostName, Kind, VolumeName};
+use super::{Error, HostName, Kind, Result, VolumeName};
 
 /// A lock that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +156,23 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The refusal of a change by this host, which has lost the lock that it took.
-pub fn not_held(volume: &VolumeName, host: &HostName) -> Error {
+/// The refusal of what another host's lock forbids.
+pub fn held_by(holder: &HostName) -> Error {
+    let error = Error::new(Kind::Locked, format!("{holder} holds the lock"));
+    error.hint(format!("to break it: echo -{holder} > lock"))
+}
+
+/// Refuses a change by this host, if the lock is not the one any more that it took and counts on.
+pub fn check_held(
+    volume: &VolumeName,
+    host: &HostName,
+    counted: Option<u64>,
+    now: Option<u64>,
+) -> Result<()> {
+    if counted.is_none() || counted == now {
+        return Ok(());
+    }
     let message = format!("the lock of volume {volume} that was taken through this mount is lost");
     let error = Error::new(Kind::NotHeld, message).source("it lapsed, or was broken or freed elsewhere");
-    error.hint(format!("to take it again: echo {host} > lock; to go on without it: echo > lock"))
+    Err(error.hint(format!("to take it again: echo {host} > lock; to go on without it: echo > lock")))
 }

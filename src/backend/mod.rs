@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use error::{Error, Kind, Result, Sent, causes};
-pub use lock::{By, Lock, NewLock, Scope, Unlock, not_held};
+pub use lock::{By, Lock, NewLock, Scope, Unlock, check_held, held_by};
 pub use model::{Api, CallCount, Capabilities, Health, NewVolume, Newer, Policy, Settings, Snapshot, Volume};
 pub use names::{AggregateName, HostName, Identity, PolicyName, SnapshotName, VolumeName};
 pub use rule::Rule;

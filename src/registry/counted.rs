@@ -22,19 +22,15 @@ struct Taken {
 impl Counted {
     /// A lock was taken, as was asked for.
     pub fn taken(&self, volume: Identity, new: &NewLock, lock: &Lock) {
-        let token = lock.token;
-        let mut counted = self.0.lock();
-        match new.by {
-            By::Writing => {
-                counted.insert(volume, Taken { token, request: None });
-            }
+        let (token, mut counted) = (lock.token, self.0.lock());
+        let request = match new.by {
+            By::Writing => None,
             // What was written stays, whatever becomes of the process.
-            By::Process if counted.get(&volume).is_some_and(|taken| taken.token == token) => {}
-            By::Process => {
-                counted.insert(volume, Taken { token, request: Some(new.request.clone()) });
-            }
-            By::Prolonging => {}
-        }
+            By::Process if counted.get(&volume).is_some_and(|taken| taken.token == token) => return,
+            By::Process => Some(new.request.clone()),
+            By::Prolonging => return,
+        };
+        counted.insert(volume, Taken { token, request });
     }
 
     /// Nobody counts on a lock any more that is freed so.

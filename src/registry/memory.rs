@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use parking_lot::RwLock;
 
 use super::clock::{boot_id, since_boot};
-use super::{Marks, MarksChange, Registry, Subject, held_by, held_by_process};
-use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock};
+use super::{Marks, MarksChange, Registry, Subject, held_by_process};
+use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock, held_by};
 
 /// In memory.
 #[derive(Default)]

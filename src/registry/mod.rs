@@ -117,9 +117,3 @@ fn held_by_process(host: &HostName) -> Error {
         Error::new(Kind::Locked, format!("a process of {host} holds the lock for as long as it lives"));
     error.hint(format!("to break it: echo -{host} > lock"))
 }
-
-/// The refusal of what another host's lock forbids.
-fn held_by(holder: &HostName) -> Error {
-    let error = Error::new(Kind::Locked, format!("{holder} holds the lock"));
-    error.hint(format!("to break it: echo -{holder} > lock"))
-}

@@ -13,7 +13,7 @@ use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::{
     By, ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
     Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
-    Volume, VolumeName, Volumes, not_held,
+    Volume, VolumeName, Volumes, check_held,
 };
 
 /// Answers for locks and marks where the back-end declares that it lacks them; the rest goes through.
@@ -169,9 +169,7 @@ impl Registered {
         }
         let guard = || self.registry.guard(&of, &self.host);
         let before = guard().await.map_err(|error| error.context(format!("volume {volume}")))?;
-        if self.counted.token(of.volume).is_some_and(|token| before != Some(token)) {
-            return Err(not_held(volume, &self.host));
-        }
+        check_held(volume, &self.host, self.counted.token(of.volume), before)?;
         let changed = change(&of).await?;
         let lost = |why: String| {
             let message = format!("the change was made, but the lock of volume {volume} was lost meanwhile");

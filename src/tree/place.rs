@@ -14,7 +14,7 @@ use super::table::Row;
 use crate::backend::names::encoded;
 use crate::backend::{
     Error, Identity, Kind, Lock, Policy, PolicyName, Result, Snapshot, SnapshotName, StorageBackend, Volume,
-    VolumeName, not_held,
+    VolumeName, check_held,
 };
 
 /// An object of the tree, with all that its files need.
@@ -98,9 +98,14 @@ impl Place {
 
     /// The name of the volume that this place is in.
     pub fn volume_name(&self) -> Result<&VolumeName> {
+        self.known().map(|volume| &volume.name)
+    }
+
+    /// The volume that this place is in, as it was found.
+    fn known(&self) -> Result<&Known<VolumeName>> {
         match &self.object {
             Object::Volume(_, volume) | Object::Snapshot(_, volume, _) | Object::Staged(_, volume) => {
-                Ok(&volume.name)
+                Ok(volume)
             }
             _ => Err(wrong_row()),
         }
@@ -120,17 +125,15 @@ impl Place {
 
     /// Refuses what the lock of another host forbids, as far as a look can tell.
     pub async fn check_lock(&self) -> Result<()> {
-        let (volume, backend, host) = (self.volume().await?, self.backend()?, &self.shared.options.host);
+        let (volume, backend, host) = (self.known()?, self.backend()?, &self.shared.options.host);
         let lock = backend.locks(&volume.name).await?;
         if let Some(holder) = lock.as_ref().map(Lock::holder).filter(|holder| *holder != host) {
             let error =
                 Error::new(Kind::Locked, format!("{holder} holds the lock of volume {}", volume.name));
             return Err(error.hint(format!("to break it: echo -{holder} > lock")));
         }
-        match backend.counted_token(volume.identity) {
-            Some(token) if lock.is_none_or(|lock| lock.token != token) => Err(not_held(&volume.name, host)),
-            _ => Ok(()),
-        }
+        let counted = backend.counted_token(volume.identity);
+        check_held(&volume.name, host, counted, lock.map(|lock| lock.token))
     }
 
     /// The same, if it is known without asking the storage.

@@ -9,9 +9,9 @@ use super::client::Deadline;
 use super::doubts::Doubt;
 use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
-use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock};
+use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock, held_by};
 use crate::registry::record::{self, LockRecord};
-use crate::registry::{Subject, held_by, held_by_process};
+use crate::registry::{Subject, held_by_process};
 
 /// A lock as it stands in the cluster.
 #[derive(Clone)]
@@ -76,10 +76,9 @@ impl Store {
         let mut seen = self.remembered(of, &lock.host).filter(it_is);
         loop {
             let revision = seen.as_ref().map_or(0, |held| held.revision);
-            let unchanged =
-                [(&key, revision)].into_iter().chain(process.as_ref().map(|process| (process, 0)));
-            let compare: Vec<_> = unchanged.map(|(key, at)| wire::changed_at(key, at)).collect();
-            let read: Vec<_> = [&key].into_iter().chain(&process).map(|key| wire::get(key)).collect();
+            let unchanged = [(&key, revision)].into_iter().chain(process.iter().map(|process| (process, 0)));
+            let (compare, read): (Vec<_>, Vec<_>) =
+                unchanged.map(|(key, at)| (wire::changed_at(key, at), wire::get(key))).unzip();
             let message = wire::txn(&compare, &[wire::delete(&key)], &read);
             let txn: Txn = self.client.ask(until, "kv/txn", &message).await?;
             if txn.succeeded {

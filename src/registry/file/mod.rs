@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{boot_id, since_boot};
 use super::record::{LockRecord, MarksRecord, read, text};
-use super::{Marks, MarksChange, Registry, Subject, held_by, held_by_process};
-use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope, Unlock};
+use super::{Marks, MarksChange, Registry, Subject, held_by_process};
+use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope, Unlock, held_by};
 use store::{Dir, Edition};
 
 const FORMAT: &str = "filerfs registry 1\n";

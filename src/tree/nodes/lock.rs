@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::backend::{self, By, Error, HostName, Kind, NewLock, Result, Unlock};
+use crate::backend::{self, By, Error, HostName, Kind, NewLock, Result, Unlock, held_by};
 use crate::tree::outcomes::printable;
 use crate::tree::place::Place;
 use crate::tree::table::{Caller, Change, Show, Write, change};
@@ -46,7 +46,7 @@ impl Write for Lock {
             }
             // Nobody to free it from, or not ours to free.
             (Asked::Freed | Asked::Broken(_), None) => Ok(None),
-            (Asked::Freed, Some(holder)) if holder != own => Err(held(holder)),
+            (Asked::Freed, Some(holder)) if holder != own => Err(held_by(holder)),
             (Asked::Freed, Some(_)) if let Some(process) = process(at, &lock) => {
                 let message =
                     format!("process {process} of this host holds the lock for as long as it lives");
@@ -63,7 +63,7 @@ impl Write for Lock {
                     backend.remove_lock(&volume.name, &lock).await
                 })
             }
-            (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held(holder)),
+            (Asked::Taken(host, _), Some(holder)) if host != *holder => Err(held_by(holder)),
             // Also if it is as asked for already: an earlier request that made it may have been reported as failed, and
             // is undone unless its host has asked again.
             (Asked::Taken(host, ttl), _) => {
@@ -135,11 +135,6 @@ impl Show for LockInfo {
 async fn of(at: &Place) -> Result<Option<backend::Lock>> {
     let volume = at.volume().await?;
     at.endpoint()?.backend.locks(&volume.name).await
-}
-
-fn held(holder: &HostName) -> Error {
-    let error = Error::new(Kind::Locked, format!("{holder} holds the lock"));
-    error.hint(format!("to break it: echo -{holder} > lock"))
 }
 
 /// The host stands there in the text.
