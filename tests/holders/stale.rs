@@ -36,6 +36,8 @@ fn no_change_of_a_host_that_lost_its_lock_stays_untold() {
             let at = |name: &str| filer.file(name, &config(name)).display().to_string();
             let hosts = ["host1", "host2"].map(|host| Daemon::start("", &["-c", &at(host)]));
             let lock = |host: &Daemon, text: &str| fs::write(volume(host, "lock"), format!("{text}\n"));
+            let told = |file: &str| fs::read_to_string(hosts[0].path(".ctl").join(file)).unwrap();
+            let resize = || fs::write(volume(&hosts[0], "size_total"), "30G\n");
             lock(&hosts[0], "host1 ttl=3").unwrap();
             // The filer makes it at once, and answers when the lock is lost.
             let by = Duration::from_secs(2);
@@ -52,30 +54,25 @@ fn no_change_of_a_host_that_lost_its_lock_stays_untold() {
             });
             assert_eq!(made.unwrap_err().raw_os_error(), Some(libc::ENOLCK), "{}", case.call);
             assert_eq!(filer.count(case.call), 1);
-            let said = fs::read_to_string(hosts[0].path(".ctl/last_error")).unwrap();
+            let said = told("last_error");
             assert!(said.contains("errno=ENOLCK") && said.contains("host2 holds the lock"), "{said}");
-            let audit = fs::read_to_string(hosts[0].path(".ctl/audit")).unwrap();
+            let audit = told("audit");
             assert!(audit.lines().any(|line| line.contains("\"result\":\"ENOLCK\"")), "{audit}");
             // And the next one is not made at all.
             filer.running.forget_calls();
-            let refused = fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap_err();
-            assert_eq!(refused.raw_os_error(), Some(libc::EBUSY));
+            assert_eq!(resize().unwrap_err().raw_os_error(), Some(libc::EBUSY));
             assert_eq!(filer.count("volume-size"), 0);
             // Nor when nobody has the lock any more: whoever works on does not know that somebody had.
             lock(&hosts[1], "").unwrap();
-            let refused = fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap_err();
-            assert_eq!(refused.raw_os_error(), Some(libc::ENOLCK));
-            let said = fs::read_to_string(hosts[0].path(".ctl/last_error")).unwrap();
+            assert_eq!(resize().unwrap_err().raw_os_error(), Some(libc::ENOLCK));
+            let said = told("last_error");
             assert!(said.contains("is lost") && said.contains("echo host1 > lock"), "{said}");
-            let audit = fs::read_to_string(hosts[0].path(".ctl/audit")).unwrap();
-            assert_eq!(
-                audit.lines().filter(|line| line.contains("\"result\":\"ENOLCK\"")).count(),
-                2,
-                "{audit}"
-            );
+            let audit = told("audit");
+            let flagged = audit.lines().filter(|line| line.contains("\"result\":\"ENOLCK\""));
+            assert_eq!(flagged.count(), 2, "{audit}");
             assert_eq!(filer.count("volume-size"), 0);
             lock(&hosts[0], "").unwrap();
-            fs::write(volume(&hosts[0], "size_total"), "30G\n").unwrap();
+            resize().unwrap();
             assert_eq!(filer.count("volume-size"), 1);
         }
     }

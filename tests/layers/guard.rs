@@ -87,8 +87,18 @@ fn stack() -> Stack {
 
 /// The volume that a change is about, as far as a lock guards it.
 async fn taken(by: &Registered, host: &str) {
+    take(by, &h(host).into()).await;
+}
+
+async fn take(by: &Registered, new: &NewLock) {
     for volume in ["db1", "db2"] {
-        by.create_lock(&v(volume), &h(host).into()).await.unwrap();
+        by.create_lock(&v(volume), new).await.unwrap();
+    }
+}
+
+async fn free(by: &Registered, lock: Unlock) {
+    for volume in ["db1", "db2"] {
+        by.remove_lock(&v(volume), &lock).await.unwrap();
     }
 }
 
@@ -179,12 +189,9 @@ async fn a_lock_that_was_freed_and_taken_again_during_a_change_is_another() {
 
 /// Another host had the volumes meanwhile, and nobody has them now.
 async fn lost(stack: &Stack) {
-    let broken = Unlock { breaks: true, ..h("host1").into() };
-    for volume in ["db1", "db2"] {
-        stack.there.remove_lock(&v(volume), &broken).await.unwrap();
-        stack.there.create_lock(&v(volume), &h("host2").into()).await.unwrap();
-        stack.there.remove_lock(&v(volume), &h("host2").into()).await.unwrap();
-    }
+    free(&stack.there, Unlock { breaks: true, ..h("host1").into() }).await;
+    taken(&stack.there, "host2").await;
+    free(&stack.there, h("host2").into()).await;
 }
 
 async fn refused(change: &OneChange, stack: &Stack) {
@@ -198,20 +205,18 @@ async fn refused(change: &OneChange, stack: &Stack) {
 
 #[tokio::test]
 async fn a_host_that_lost_its_lock_changes_nothing_until_it_takes_it_again_or_lets_it_go() {
-    for (change, again) in
-        [true, false].into_iter().flat_map(|again| guarded().map(move |change| (change, again)))
-    {
-        let stack = stack();
-        taken(&stack.here, "host1").await;
-        lost(&stack).await;
-        refused(&change, &stack).await;
-        for volume in ["db1", "db2"] {
+    for again in [true, false] {
+        for change in guarded() {
+            let stack = stack();
+            taken(&stack.here, "host1").await;
+            lost(&stack).await;
+            refused(&change, &stack).await;
             match again {
-                true => drop(stack.here.create_lock(&v(volume), &h("host1").into()).await.unwrap()),
-                false => stack.here.remove_lock(&v(volume), &h("host1").into()).await.unwrap(),
+                true => taken(&stack.here, "host1").await,
+                false => free(&stack.here, h("host1").into()).await,
             }
+            (change.make)(&stack.here).await.unwrap();
         }
-        (change.make)(&stack.here).await.unwrap();
     }
 }
 
@@ -221,18 +226,12 @@ async fn what_a_process_lost_is_not_changed_until_it_lets_go() {
         let stack = stack();
         let process = NewLock { by: By::Process, ..NewLock::of(h("host1")) };
         let prolongs = NewLock { by: By::Prolonging, ..process.clone() };
-        for volume in ["db1", "db2"] {
-            stack.here.create_lock(&v(volume), &process).await.unwrap();
-        }
+        take(&stack.here, &process).await;
         lost(&stack).await;
         // To the other hosts it has the lock again, but it was not alone.
-        for volume in ["db1", "db2"] {
-            stack.here.create_lock(&v(volume), &prolongs).await.unwrap();
-        }
+        take(&stack.here, &prolongs).await;
         refused(&change, &stack).await;
-        for volume in ["db1", "db2"] {
-            stack.here.remove_lock(&v(volume), &process.unlock()).await.unwrap();
-        }
+        free(&stack.here, process.unlock()).await;
         (change.make)(&stack.here).await.unwrap();
     }
 }
