@@ -408,7 +408,7 @@ impl Filesystem for Adapter {
         self.0.answer(at("lseek", ino), caller, reply, work);
     }
 
-    /// Whoever polls may read and write at any time.
+    /// Whoever polls may read and write at any time. The kernel asks for errors and a hang-up, too: there are none.
     fn poll(
         &self,
         _: &Request,
@@ -419,7 +419,9 @@ impl Filesystem for Adapter {
         _: PollFlags,
         reply: ReplyPoll,
     ) {
-        reply.poll(events);
+        let ready =
+            PollEvents::POLLIN | PollEvents::POLLRDNORM | PollEvents::POLLOUT | PollEvents::POLLWRNORM;
+        reply.poll(events & ready);
     }
 
     fn ioctl(

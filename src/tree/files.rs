@@ -39,7 +39,7 @@ impl Tree {
         Ok(self.handles.open(node, opener, mode))
     }
 
-    /// Reads from a file: the text as it was when its beginning was read.
+    /// Reads from a file: the text as it was when its beginning was read; at the end of a log, as it is now.
     pub async fn read(
         &self,
         ino: u64,
@@ -52,7 +52,9 @@ impl Tree {
         if let Object::Scratch(item) = &handle.node.place.object {
             return Ok(item.read(offset, size));
         }
-        if offset == 0 || handle.text.lock().is_none() {
+        let is_log = file(&handle.node)?.is_log();
+        let is_known = |text: &String| !(is_log && offset >= text.len() as u64);
+        if offset == 0 || !handle.text.lock().as_ref().is_some_and(is_known) {
             let node = self.now(&handle);
             let shown = file(&node)?.show(&node.place, caller).await?.ok_or_else(gone)?;
             *handle.text.lock() = Some(shown);

@@ -14,7 +14,7 @@ pub const CALLERS: usize = 1024;
 pub const ERRORS: usize = 64;
 /// Lines of `.ctl/audit`.
 pub const AUDIT: usize = 1024;
-/// Lines of `.ctl/events`.
+/// Lines of `.ctl/events` that it is cut back to when there are twice as many.
 pub const EVENTS: usize = 256;
 /// The most bytes of a scratch file.
 pub const SCRATCH_BYTES: usize = 64 << 10;

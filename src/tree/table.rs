@@ -174,6 +174,11 @@ pub trait Show: Send + Sync {
         None
     }
 
+    /// Whether it is a log, to which lines are added: whoever has read it to its end may read on.
+    fn is_log(&self) -> bool {
+        false
+    }
+
     /// The text as it is now; `None` where this object has no such value.
     async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>>;
 }
@@ -343,6 +348,11 @@ impl File {
     /// The text that it shows, if it is known without asking the storage.
     pub fn known(&self, at: &Place) -> Option<String> {
         self.shows().known(at)
+    }
+
+    /// Whether it is a log.
+    pub fn is_log(&self) -> bool {
+        self.shows().is_log()
     }
 
     /// The text that it shows.

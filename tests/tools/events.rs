@@ -1,11 +1,13 @@
 //! inotify: what another host changes reaches those who watch here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use filerfs::tree::limits::EVENTS;
 use filerfs::tree::shared::Options;
 use parking_lot::Mutex;
 
@@ -41,9 +43,7 @@ impl Hosts {
             .unwrap();
         let mut says = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         assert!(says.any(|line| line == "Watches established."));
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (lines, kept) = (BufReader::new(child.stdout.take().unwrap()).lines(), seen.clone());
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().push(line)));
+        let watcher = Watcher::reading(child);
         // After ten looks it looks for watches again.
         let mut looks = 0;
         self.here.backend.take_reads();
@@ -51,16 +51,24 @@ impl Hosts {
             looks += self.here.backend.take_reads().iter().filter(|call| *call == look).count();
             looks > 2 * 11
         });
-        Watcher { child, seen }
+        watcher
     }
 }
 
+/// Something that prints what it sees.
 struct Watcher {
     child: Child,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Watcher {
+    fn reading(mut child: Child) -> Watcher {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (lines, kept) = (BufReader::new(child.stdout.take().unwrap()).lines(), seen.clone());
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().push(line)));
+        Watcher { child, seen }
+    }
+
     fn sees(&self, event: &str) {
         until(&format!("{event:?}"), || self.seen.lock().iter().any(|line| line.trim_end() == event));
     }
@@ -109,6 +117,57 @@ fn who_watches_sees_what_another_host_changes() {
     {
         until(event, || events().lines().any(|line| line.ends_with(event)));
     }
+}
+
+#[test]
+fn tail_prints_what_is_changed_here_and_by_another_host() {
+    let hosts = Hosts::new();
+    let mut tail = Command::new("tail");
+    tail.args(["-n0", "-s0.1", "-F", ".ctl/events"]).current_dir(hosts.here.root());
+    let mut watcher = Watcher::reading(tail.stdout(Stdio::piped()).spawn().unwrap());
+    // The first that it prints says that it has begun.
+    let sees = |watcher: &Watcher, event: &str| watcher.seen.lock().iter().any(|line| line.ends_with(event));
+    let mut comments = (0..).map(|number| format!("{number}\n"));
+    until("the own change", || {
+        fs::write(hosts.here.path("dummy/volumes/db1/comment"), comments.next().unwrap()).unwrap();
+        sees(&watcher, " dummy/volumes/db1/comment")
+    });
+    // tail does not watch: what others change becomes an event when somebody lists the volumes.
+    let list = || fs::read_dir(hosts.here.path("dummy/volumes")).unwrap().count();
+    list();
+    fs::write(hosts.there.path("dummy/volumes/db2/comment"), "other\n").unwrap();
+    until("the other's change", || list() > 0 && sees(&watcher, " modify dummy/volumes/db2/comment"));
+    // Across the cuts that keep the log short each event is printed, whole.
+    let number = |line: &str| line.split(' ').next().and_then(|number| number.parse::<usize>().ok());
+    let printed = || watcher.seen.lock().iter().filter_map(|line| number(line)).max().unwrap_or(0);
+    while printed() < 5 * EVENTS / 2 {
+        for comment in comments.by_ref().take(EVENTS / 4) {
+            fs::write(hosts.here.path("dummy/volumes/db1/comment"), comment).unwrap();
+        }
+        let last = hosts.here.read(".ctl/events").lines().filter_map(number).next_back().unwrap();
+        until("the last event", || printed() == last);
+    }
+    assert!((EVENTS..2 * EVENTS).contains(&hosts.here.read(".ctl/events").lines().count()));
+    let seen = watcher.seen.lock();
+    let numbers: BTreeSet<usize> = seen.iter().filter_map(|line| number(line)).collect();
+    assert_eq!(numbers.len(), numbers.last().unwrap() - numbers.first().unwrap() + 1);
+    assert!(seen.iter().all(|line| line.split(' ').count() == 4), "{seen:?}");
+    drop(seen);
+    assert_eq!(watcher.child.try_wait().unwrap(), None);
+}
+
+#[test]
+fn who_polls_may_read_and_write_at_once() {
+    let hosts = Hosts::new();
+    let script = "import os, select, sys
+for path, flags, wanted in ((sys.argv[1], os.O_RDWR, select.POLLIN | select.POLLOUT), (sys.argv[2], os.O_RDONLY, select.POLLIN)):
+    poll = select.poll()
+    poll.register(os.open(path, flags), wanted)
+    assert [events for _, events in poll.poll(60_000)] == [wanted], path";
+    let mut python = Command::new("python3");
+    python.args(["-c", script, "dummy/volumes/db1/size_total", ".ctl/events"]).current_dir(hosts.here.root());
+    assert!(python.status().unwrap().success());
+    assert_eq!(hosts.here.backend.take_changes(), Vec::<String>::new());
 }
 
 #[test]

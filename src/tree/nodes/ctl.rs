@@ -43,9 +43,11 @@ fn rows() -> &'static [Row] {
                 "the last 1024 changes that the reader may see, JSON lines",
                 |shared, caller| shared.outcomes.audit(caller),
             ),
-            text(".ctl/events", "the last 256 changes by anyone: `SEQ TIME KIND PATH`", |shared, _| {
-                shared.outcomes.events()
-            }),
+            file(
+                ".ctl/events",
+                "the last 256 changes by anyone, and up to as many before: `SEQ TIME KIND PATH`",
+                File::ReadOnly(Box::new(Events)),
+            ),
             text(
                 ".ctl/health",
                 "how each endpoint does: `ENDPOINT.api` ok, degraded or down, and more",
@@ -82,7 +84,9 @@ fn limit_rows() -> &'static [Row] {
             }),
             text(".ctl/limits/errors", "lines of errors", |_, _| line(&limits::ERRORS.to_string())),
             text(".ctl/limits/audit", "lines of audit", |_, _| line(&limits::AUDIT.to_string())),
-            text(".ctl/limits/events", "lines of events", |_, _| line(&limits::EVENTS.to_string())),
+            text(".ctl/limits/events", "lines that events is cut back to, at twice as many", |_, _| {
+                line(&limits::EVENTS.to_string())
+            }),
             text(".ctl/limits/scratch_bytes", "the longest scratch file, in bytes", |_, _| {
                 line(&limits::SCRATCH_BYTES.to_string())
             }),
@@ -109,6 +113,19 @@ struct Text(fn(&Shared, &Caller) -> String);
 impl Show for Text {
     async fn show(&self, at: &Place, caller: &Caller) -> Result<Option<String>> {
         Ok(Some((self.0)(&at.shared, caller)))
+    }
+}
+
+struct Events;
+
+#[async_trait]
+impl Show for Events {
+    fn is_log(&self) -> bool {
+        true
+    }
+
+    async fn show(&self, at: &Place, _: &Caller) -> Result<Option<String>> {
+        Ok(Some(at.shared.outcomes.events()))
     }
 }
 

@@ -100,9 +100,7 @@ impl Outcomes {
         if outcome.change.is_some() {
             push(&mut kept.audit, AUDIT, entry.clone());
             if outcome.refusal.is_none() {
-                kept.event += 1;
-                let number = kept.event;
-                push(&mut kept.events, EVENTS, (number, Event::Own(entry.clone())));
+                kept.add(Event::Own(entry.clone()));
             }
         }
         drop(kept);
@@ -140,10 +138,7 @@ impl Outcomes {
 
     /// Somebody else has changed something.
     pub fn elsewhere(&self, kind: &'static str, path: String) {
-        let mut kept = self.0.lock();
-        kept.event += 1;
-        let event = (kept.event, Event::Elsewhere(kind, path, SystemTime::now()));
-        push(&mut kept.events, EVENTS, event);
+        self.0.lock().add(Event::Elsewhere(kind, path, SystemTime::now()));
     }
 
     /// How many events there have been.
@@ -161,6 +156,18 @@ impl Outcomes {
             let _ = writeln!(text, "filerfs_operations_total{{op=\"{op}\",result=\"{result}\"}} {count}");
         }
         text
+    }
+}
+
+impl Kept {
+    /// Between two cuts the events only grow: tail(1) reads as many bytes as they have grown by, and begins anew when
+    /// they have shrunk.
+    fn add(&mut self, event: Event) {
+        self.event += 1;
+        self.events.push_back((self.event, event));
+        if self.events.len() == 2 * EVENTS {
+            self.events.drain(..EVENTS);
+        }
     }
 }
 
