@@ -63,6 +63,7 @@ pub trait StorageBackend: Send + Sync {
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>>;
 
     /// The closest thing to a delete that the storage has: afterwards the volume is not listed and not found.
+    /// `NotPermitted` while its `protect` mark is set.
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()>;
 
     /// Changes the given settings, all or none. `NotFound`, `Invalid`.

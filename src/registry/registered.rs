@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::counted::Counted;
 use super::{Marks, MarksChange, Registry, Subject};
+use crate::backend::names::encoded;
 use crate::backend::{
     By, ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
     Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
@@ -315,6 +316,13 @@ impl StorageBackend for Registered {
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
         let restricted = self.guarded(volume, async |of: &Subject| {
+            // As it is kept now: what was seen last is good enough to read, not to remove by.
+            if !self.own.protect && self.registry.marks(of).await?.protect {
+                let error = Error::new(Kind::NotPermitted, format!("volume {volume} is protected"));
+                return Err(
+                    error.hint(format!("to allow it: echo 0 > volumes/{}/protect", encoded(volume.as_str())))
+                );
+            }
             self.backend.restrict_volume(volume).await?;
             Ok(of.clone())
         });

@@ -168,7 +168,7 @@ macro_rules! all_rules {
                 a_new_volume_is_not_protected
                 protection_is_set_and_taken_away
                 protection_is_set_at_creation
-                protection_does_not_survive_its_volume
+                a_protected_volume_is_not_restricted
                 protection_is_not_cloned
                 protection_is_patched_with_the_rest_or_not_at_all
                 a_comment_is_kept_as_written

@@ -88,16 +88,17 @@ pub async fn protection_is_set_at_creation(b: Backend) {
     assert!(is_protected(&b, "v").await && is_protected(&b, "c").await);
 }
 
-pub async fn protection_does_not_survive_its_volume(b: Backend) {
+pub async fn a_protected_volume_is_not_restricted(b: Backend) {
     let Some(b) = keeping_protection(b).await else { return };
     volume(&b, "v").await;
     b.patch_volume(&vol("v"), &protect(true)).await.unwrap();
+    let before = found(&b, "v").await;
+    let said = refused(Kind::NotPermitted, b.restrict_volume(&vol("v")).await);
+    assert!(said.contains("volume v is protected"), "{said}");
+    assert_eq!(found(&b, "v").await, before);
+    b.patch_volume(&vol("v"), &protect(false)).await.unwrap();
     b.restrict_volume(&vol("v")).await.unwrap();
-    match b.create_volume(&vol("v"), &plain("v")).await {
-        Ok(_) => assert!(!is_protected(&b, "v").await),
-        // The name may stay taken.
-        Err(error) => assert_eq!(error.kind(), Kind::Exists),
-    }
+    refused(Kind::NotFound, b.get_volume(&vol("v")).await);
 }
 
 pub async fn protection_is_not_cloned(b: Backend) {

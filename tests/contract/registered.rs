@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use filerfs::backend::{Kind, Settings};
 use filerfs::backends::memory::{Generate, Memory};
-use filerfs::registry::{MemoryRegistry, Registered, Registry, Subject};
+use filerfs::registry::{MarksChange, MemoryRegistry, Registered, Registry, Subject};
 
 use crate::given::*;
 
@@ -58,7 +58,8 @@ async fn nothing_of_a_restricted_volume_is_left_in_the_registry() {
     let b = Backend::of(Registered::new("e", host("a"), memory().storage, registry.clone()));
     let of = Subject { endpoint: "e".into(), volume: volume(&b, "v").await.identity };
     b.create_lock(&vol("v"), &host("a").into()).await.unwrap();
-    b.patch_volume(&vol("v"), &protected()).await.unwrap();
+    let comment = MarksChange { protect: None, comment: Some("text".into()) };
+    registry.change_marks(&of, &comment).await.unwrap();
     assert_eq!(*registry.lock(&of).await.unwrap().unwrap().holder(), host("a"));
     assert_eq!(registry.all_marks("e").await.unwrap().len(), 1);
     b.restrict_volume(&vol("v")).await.unwrap();

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use filerfs::backend::{By, Error, HostName, Identity, Kind, Lock, NewLock, Result, StorageBackend, Unlock};
+use filerfs::backend::{
+    By, Error, HostName, Identity, Kind, Lock, NewLock, Result, Settings, StorageBackend, Unlock,
+};
 use filerfs::registry::{Marks, MarksChange, MemoryRegistry, Registered, Registry, Subject};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -34,6 +37,8 @@ struct Sometimes {
     memory: MemoryRegistry,
     /// What happens to the next questions of the guard: an answer, or none.
     guards: Mutex<Vec<bool>>,
+    /// Nobody can tell what is kept for a volume.
+    no_marks: AtomicBool,
 }
 
 #[async_trait]
@@ -58,7 +63,10 @@ impl Registry for Sometimes {
         self.memory.known_marks(of)
     }
     async fn marks(&self, of: &Subject) -> Result<Marks> {
-        self.memory.marks(of).await
+        match self.no_marks.load(Ordering::Relaxed) {
+            false => self.memory.marks(of).await,
+            true => Err(Error::new(Kind::TimedOut, "the registry does not answer")),
+        }
     }
     async fn all_marks(&self, endpoint: &str) -> Result<HashMap<Identity, Marks>> {
         self.memory.all_marks(endpoint).await
@@ -258,4 +266,22 @@ async fn a_registry_that_cannot_be_asked_after_a_change_makes_it_a_doubtful_one(
         assert!(error.to_string().contains("does not answer"), "{error}");
         assert_eq!(stack.storage.take_changes().len(), 1, "{}", change.name);
     }
+}
+
+#[tokio::test]
+async fn protection_that_was_not_there_when_it_was_last_seen_keeps_a_volume() {
+    let stack = stack();
+    let protect = |on| Settings { protect: Some(on), ..Settings::default() };
+    assert_eq!(stack.here.get_volume(&v("db1")).await.unwrap().settings.protect, Some(false));
+    stack.there.patch_volume(&v("db1"), &protect(true)).await.unwrap();
+    stack.storage.take_changes();
+    for (no_marks, refused) in [(true, Kind::TimedOut), (false, Kind::NotPermitted)] {
+        stack.registry.no_marks.store(no_marks, Ordering::Relaxed);
+        let shown = stack.here.get_volume(&v("db1")).await.unwrap().settings.protect;
+        assert_eq!(shown, Some(!no_marks), "what was seen last is shown while nobody can tell");
+        let error = stack.here.restrict_volume(&v("db1")).await.unwrap_err();
+        assert_eq!((error.kind(), stack.storage.take_changes()), (refused, Vec::new()), "{error}");
+    }
+    stack.there.patch_volume(&v("db1"), &protect(false)).await.unwrap();
+    stack.here.restrict_volume(&v("db1")).await.unwrap();
 }

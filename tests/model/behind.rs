@@ -23,8 +23,8 @@ fn p(name: &str) -> PolicyName {
 }
 
 impl<S: Surface> World<S> {
-    /// The storage itself does not know of defaults, and does not care for protection; whose name it is
-    /// done in is ours, so that the locks of other hosts forbid it as well.
+    /// The storage itself does not know of defaults; whose name it is done in is ours, so that the locks of
+    /// other hosts forbid it as well.
     pub fn behind(&mut self, change: &Behind) -> Option<()> {
         let storage = self.backend.inner().clone();
         let state = &mut self.state;
@@ -38,13 +38,11 @@ impl<S: Surface> World<S> {
             }
             Behind::RestrictVolume(at) => {
                 let name = pick_volume(state, *at)?;
-                let outcome = state.guard(&name).map(|()| state.volumes.remove(&name)).map(|_| 1);
-                (outcome, self.wait(storage.restrict_volume(&v(&name))))
+                (state.remove_volume(&name), self.wait(storage.restrict_volume(&v(&name))))
             }
             Behind::RecreateVolume(at) => {
                 let name = pick_volume(state, *at)?;
-                state.guard(&name).ok()?;
-                state.volumes.remove(&name);
+                state.remove_volume(&name).ok()?;
                 let outcome = state.add_volume(&name, Settings::new());
                 self.wait(storage.restrict_volume(&v(&name))).unwrap();
                 (outcome, self.wait(storage.create_volume(&v(&name), &fresh)).map(drop))

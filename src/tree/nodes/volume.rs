@@ -156,16 +156,8 @@ impl Members for Volumes {
     }
 
     async fn remove(&self, at: &Place, name: &str) -> Result<()> {
-        let place = self.find(at, name).await?.place;
-        let backend = at.backend()?;
-        // Protection as it is now, whatever is remembered.
-        let volume = backend.get_volume(place.volume_name()?).await?;
-        check_protection_is_known(&volume, &*backend)?;
-        if volume.settings.protect == Some(true) {
-            let error = Error::new(Kind::NotPermitted, format!("volume {} is protected", volume.name));
-            return Err(error.hint(format!("to allow it: echo 0 > volumes/{name}/protect")));
-        }
-        backend.restrict_volume(&volume.name).await
+        let found = self.find(at, name).await?.place;
+        at.backend()?.restrict_volume(found.volume_name()?).await
     }
 
     async fn rename(&self, _: &Place, name: &str, _: &Place, _: &'static Row, _: &str) -> Result<()> {
