@@ -16,6 +16,7 @@ pub mod backend;
 pub mod backends;
 pub mod cache;
 pub mod cli;
+pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod crash;

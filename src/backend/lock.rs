@@ -31,8 +31,12 @@ pub enum By {
     Writing,
     /// A process, for as long as it lives: what somebody has written stays as it is.
     Process,
-    /// The request that took the lock before, and prolongs it: what another has taken since stays as it is.
-    Prolonging,
+    /// The request that took the lock before, and prolongs it: what another has taken since stays as it is, and what
+    /// was freed or broken stays free.
+    Prolonging {
+        /// It may have lapsed by itself: then it is taken anew, unless another host has it.
+        late: bool,
+    },
 }
 
 impl NewLock {
@@ -59,19 +63,24 @@ impl NewLock {
         Unlock { host: self.host.clone(), request: Some(self.request.clone()), breaks: false }
     }
 
+    /// Whether a lock that is not there is taken.
+    pub fn makes(&self) -> bool {
+        self.by != By::Prolonging { late: false }
+    }
+
     /// Whether a lock of the same host lapses as this request says, or as it did before.
     pub fn renews(&self, taken: &NewLock) -> bool {
         match self.by {
             By::Writing => true,
             By::Process => taken.by == By::Process,
-            By::Prolonging => taken.request == self.request,
+            By::Prolonging { .. } => taken.request == self.request,
         }
     }
 
     /// What becomes of a lock that was taken so, if its host asks again.
     pub fn again(&self, taken: &NewLock) -> NewLock {
         match self.by {
-            By::Prolonging => taken.clone(),
+            By::Prolonging { .. } => taken.clone(),
             _ if self.renews(taken) => self.clone(),
             // Whoever wrote it has been heard again: no failure of theirs is undone from here on.
             _ => NewLock { request: Uuid::new_v4().to_string(), ..taken.clone() },

@@ -192,7 +192,7 @@ impl StorageBackend for Journalled {
 
     /// After a crash a lock that nobody was told of is freed. So its taking is told only when the disk knows.
     async fn create_lock(&self, volume: &VolumeName, new: &NewLock) -> Result<Lock> {
-        if new.by == By::Prolonging {
+        if matches!(new.by, By::Prolonging { .. }) {
             return self.backend.create_lock(volume, new).await;
         }
         let before = self.backend.locks(volume).await?;

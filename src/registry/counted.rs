@@ -28,7 +28,7 @@ impl Counted {
             // What was written stays, whatever becomes of the process.
             By::Process if counted.get(&volume).is_some_and(|taken| taken.token == token) => return,
             By::Process => Some(new.request.clone()),
-            By::Prolonging => return,
+            By::Prolonging { .. } => return,
         };
         counted.insert(volume, Taken { token, request });
     }

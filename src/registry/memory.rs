@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use parking_lot::RwLock;
 
-use super::clock::{boot_id, since_boot};
-use super::{Marks, MarksChange, Registry, Subject, held_by_process};
+use super::{Marks, MarksChange, Registry, Subject, held_by_process, not_there};
 use crate::backend::{HostName, Identity, Lock, NewLock, Result, Scope, Unlock, held_by};
+use crate::clock::{boot_id, since_boot};
 
 /// In memory.
 #[derive(Default)]
@@ -48,6 +48,7 @@ impl Registry for MemoryRegistry {
                 }
                 Lock { taken: new.again(&lock.taken), ..lock.clone() }
             }
+            None if !new.makes() => return Err(not_there()),
             None => Lock {
                 taken: new.clone().kept(),
                 since: SystemTime::now(),

@@ -1,6 +1,5 @@
 //! Locks, protection and comments, where the storage itself has no place for them.
 
-mod clock;
 mod counted;
 mod etcd;
 mod file;
@@ -80,7 +79,8 @@ pub trait Registry: Send + Sync {
     async fn lock(&self, of: &Subject) -> Result<Option<Lock>>;
 
     /// Takes a volume for a host, unless another holds it (`Locked`). Again by the same host is a success: the lock
-    /// keeps its token, and lapses as the last request says.
+    /// keeps its token, and lapses as the last request says. What is prolonged in time and is not there was freed or
+    /// broken (`NotHeld`).
     async fn take(&self, of: &Subject, new: &NewLock) -> Result<Lock>;
 
     /// Frees a volume if this is its lock. `Locked` if a process of its host holds it, too, and it is not broken.
@@ -109,6 +109,11 @@ pub trait Registry: Send + Sync {
     async fn check(&self) -> Result<()> {
         self.all_marks("").await.map(drop)
     }
+}
+
+/// The refusal to prolong what is not there.
+fn not_there() -> Error {
+    Error::new(Kind::NotHeld, "the lock was freed or broken since it was taken")
 }
 
 /// The refusal to free what a process counts on.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 use super::Marks;
-use super::clock::boot_id;
 use crate::backend::{By, Error, HostName, Kind, Lock, NewLock, Result, Scope};
+use crate::clock::boot_id;
 
 /// The format that is written, and the only one that is read.
 const VERSION: &str = "1";

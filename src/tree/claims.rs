@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -11,7 +12,8 @@ use super::place::{Object, Place};
 use super::shared::Options;
 use super::table::{Caller, Node as Is};
 use super::{Done, Error, Kind, Result, Tree};
-use crate::backend::{By, Identity, NewLock};
+use crate::backend::{By, Identity, Lock, NewLock};
+use crate::clock::since_boot;
 
 /// What processes hold.
 #[derive(Default)]
@@ -30,6 +32,8 @@ struct Claim {
     new: NewLock,
     /// Of the lock that came of it.
     token: u64,
+    /// It does not lapse by itself before, since boot.
+    lapses: Duration,
     /// The lock goes with the processes: nobody has written it.
     made: bool,
     /// The lock was broken, or is another host's now.
@@ -112,15 +116,16 @@ impl Tree {
         }
         let (uid, process) = (caller.uid, caller.program());
         let new = NewLock { ttl: Some(*lease), uid, process, by: By::Process, ..NewLock::of(host.clone()) };
+        let begun = since_boot();
         let taken = backend.create_lock(&volume.name, &new).await;
         let lock = taken.map_err(|error| match error.kind() {
             Kind::Locked => Error::new(Kind::Contended, error.to_string()),
             _ => error,
         })?;
-        let (made, token) = (lock.taken.request == new.request, lock.token);
-        let new = NewLock { by: By::Prolonging, ..new };
+        let (made, token, lapses) =
+            (lock.taken.request == new.request, lock.token, lapses(&lock, &new, begun));
         let (at, pid, turn) = (node.place.clone(), caller.pid, Arc::default());
-        let claim = Claim { at, pid, new, token, made, lost: false, turn };
+        let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn };
         self.shared.claims.0.lock().insert(key, claim);
         Ok(Done { changed: made, ..Done::default() })
     }
@@ -151,20 +156,28 @@ impl Tree {
     pub async fn prolong_claims(&self) {
         let claims = &self.shared.claims;
         for claim in claims.all() {
-            let Claim { at, new, token, .. } = &claim;
+            let Claim { at, token, lapses, .. } = &claim;
             let Ok((backend, volume)) = at.backend().and_then(|backend| Ok((backend, at.volume_name()?)))
             else {
                 continue;
             };
             // Who has the turn ends it.
             let Some(_turn) = claim.turn.try_lock().ok().filter(|_| claims.has(&claim)) else { continue };
-            match backend.create_lock(volume, new).await {
-                Ok(lock) if lock.token == *token => {}
+            let begun = since_boot();
+            let new = NewLock { by: By::Prolonging { late: begun >= *lapses }, ..claim.new.clone() };
+            match backend.create_lock(volume, &new).await {
                 Ok(lock) => {
-                    tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
-                    claims.change(at, |now| now.token = lock.token);
+                    if lock.token != *token {
+                        tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
+                    }
+                    let lapses = self::lapses(&lock, &new, begun);
+                    claims.change(at, |now| (now.token, now.lapses) = (lock.token, lapses));
                 }
-                Err(error) if error.kind() == Kind::Locked => {
+                // It was broken in time, or another host has it.
+                Err(error)
+                    if error.kind() == Kind::Locked
+                        || error.kind() == Kind::NotHeld && since_boot() < *lapses =>
+                {
                     tracing::error!(%volume, %error, "the lock that a process holds is lost");
                     claims.lose(at);
                 }
@@ -172,6 +185,16 @@ impl Tree {
                 Err(error) => tracing::warn!(%volume, %error, "a lock cannot be prolonged"),
             }
         }
+    }
+}
+
+/// Until when a lock cannot lapse by itself, if it was asked for at that time, since boot.
+fn lapses(lock: &Lock, new: &NewLock, begun: Duration) -> Duration {
+    match lock.taken.ttl {
+        None => Duration::MAX,
+        Some(ttl) if lock.taken.request == new.request => begun + ttl,
+        // Somebody has written it, nobody here knows when.
+        Some(_) => Duration::ZERO,
     }
 }
 

@@ -60,6 +60,39 @@ fn a_lock_that_a_process_holds_is_prolonged_and_lapses_with_its_daemon() {
     }
 }
 
+/// Else who has broken it finds it held again.
+#[test]
+fn a_lock_that_a_process_holds_stays_broken() {
+    for shared in Shared::all() {
+        let (host, other) = (shared.host("host1"), shared.host("host2"));
+        let mut holder = holder(&host.path("dummy/volumes/vol00001"));
+        for written in [false, true] {
+            if written {
+                // What somebody has written does not lapse: neither does it come back.
+                write(&host, "lock", "host1").unwrap();
+            }
+            until("the lock", || read(&other, "lock") == "host1\n");
+            // It was prolonged at least once.
+            std::thread::sleep(Duration::from_secs(1));
+            write(&other, "lock", "-host1").unwrap();
+            for _ in 0..6 {
+                assert_eq!(read(&other, "lock"), "");
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            write(&other, "lock", "host2").unwrap();
+            assert!(write(&host, "size_total", "20G").is_err());
+            write(&other, "lock", "").unwrap();
+            // Its process counted on it.
+            assert!(write(&host, "size_total", "20G").is_err());
+        }
+        let _ = holder.kill();
+        let _ = holder.wait();
+        // What was written is let go by writing.
+        until("the end of the flock", || write(&host, "lock", "").is_ok());
+        write(&host, "size_total", "20G").unwrap();
+    }
+}
+
 /// A clean end frees what processes hold at once.
 #[test]
 fn a_daemon_that_ends_frees_what_processes_hold() {

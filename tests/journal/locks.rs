@@ -74,7 +74,10 @@ async fn prolonging_a_lock_is_no_change() {
     let new = NewLock { ttl: Some(Duration::from_secs(30)), ..host("admin1") };
     kept.backend.create_lock(&v("db1"), &new).await.unwrap();
     for _ in 0..3 {
-        kept.backend.create_lock(&v("db1"), &NewLock { by: By::Prolonging, ..new.clone() }).await.unwrap();
+        kept.backend
+            .create_lock(&v("db1"), &NewLock { by: By::Prolonging { late: false }, ..new.clone() })
+            .await
+            .unwrap();
     }
     assert_eq!(outcomes(&kept.path()), ["create_lock ok"]);
 }

@@ -233,7 +233,7 @@ async fn what_a_process_lost_is_not_changed_until_it_lets_go() {
     for change in guarded() {
         let stack = stack();
         let process = NewLock { by: By::Process, ..NewLock::of(h("host1")) };
-        let prolongs = NewLock { by: By::Prolonging, ..process.clone() };
+        let prolongs = NewLock { by: By::Prolonging { late: true }, ..process.clone() };
         take(&stack.here, &process).await;
         lost(&stack).await;
         // To the other hosts it has the lock again, but it was not alone.

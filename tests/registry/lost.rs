@@ -128,7 +128,7 @@ async fn a_lock_that_was_held_before_stays_when_taking_it_again_fails() {
     let lock = registry.take(&subject(1), &new("a")).await.unwrap();
     proxy.is(Way::Deaf);
     refused(Kind::TimedOut, registry.take(&subject(1), &new("a")).await);
-    let prolongs = NewLock { by: By::Prolonging, ..lock.taken.clone() };
+    let prolongs = NewLock { by: By::Prolonging { late: false }, ..lock.taken.clone() };
     unavailable(registry.take(&subject(1), &prolongs).await);
     proxy.is(Way::Open);
     sleep(SETTLED).await;

@@ -53,6 +53,7 @@ macro_rules! all_rules {
                 what_a_request_took_is_freed_by_it_and_by_its_host_alone
                 a_process_leaves_what_somebody_has_written_as_it_is
                 what_a_process_took_is_whose_process_takes_it_next_and_whoever_writes_it
+                what_was_freed_or_broken_is_prolonged_only_if_it_may_have_lapsed
                 what_a_process_counts_on_is_broken_but_not_freed
                 of_hosts_that_take_one_lock_exactly_one_wins
                 a_volume_that_is_forgotten_has_neither_lock_nor_marks

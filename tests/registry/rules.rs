@@ -88,7 +88,7 @@ pub async fn a_guard_tells_the_token_nothing_or_the_holder([one, two]: Two) {
 pub async fn a_lock_with_a_ttl_lapses_and_is_prolonged([one, two]: Two) {
     let new = lapsing("a", TTL);
     let first = one.take(&subject(1), &new).await.unwrap();
-    let prolongs = NewLock { by: By::Prolonging, ..new };
+    let prolongs = NewLock { by: By::Prolonging { late: false }, ..new };
     for _ in 0..8 {
         sleep(TTL / 4).await;
         let again = one.take(&subject(1), &prolongs).await.unwrap();
@@ -128,7 +128,7 @@ pub async fn who_prolongs_leaves_a_later_request_alone([one, two]: Two) {
     one.take(&subject(1), &first).await.unwrap();
     let later = new("a");
     two.take(&subject(1), &later).await.unwrap();
-    let prolongs = NewLock { by: By::Prolonging, ..first };
+    let prolongs = NewLock { by: By::Prolonging { late: false }, ..first };
     let found = one.take(&subject(1), &prolongs).await.unwrap();
     assert_eq!(found.taken, later);
     sleep(2 * TTL).await;
@@ -171,13 +171,36 @@ pub async fn what_a_process_took_is_whose_process_takes_it_next_and_whoever_writ
     let token = one.take(&subject(1), &first).await.unwrap().token;
     let taken = two.take(&subject(1), &next).await.unwrap();
     assert_eq!((&taken.taken, taken.token), (&next, token));
-    let prolongs = NewLock { by: By::Prolonging, ..first };
+    let prolongs = NewLock { by: By::Prolonging { late: false }, ..first };
     assert_eq!(one.take(&subject(1), &prolongs).await.unwrap().taken, next);
     let written = new("a");
     two.take(&subject(1), &written).await.unwrap();
-    let prolongs = NewLock { by: By::Prolonging, ..next };
+    let prolongs = NewLock { by: By::Prolonging { late: false }, ..next };
     assert_eq!(one.take(&subject(1), &prolongs).await.unwrap().taken, written);
     assert_eq!(held(&*one, &subject(1)).await.unwrap().taken, written);
+}
+
+pub async fn what_was_freed_or_broken_is_prolonged_only_if_it_may_have_lapsed([one, two]: Two) {
+    let process = NewLock { by: By::Process, ..lapsing("a", 9 * TTL) };
+    let prolongs = |late| NewLock { by: By::Prolonging { late }, ..process.clone() };
+    let free = Unlock::from(host("a"));
+    for breaks in [false, true] {
+        let first = one.take(&subject(1), &process).await.unwrap();
+        two.release(&subject(1), &Unlock { breaks, ..free.clone() }).await.unwrap();
+        // What it remembers of its own does not help it, nor that it remembers nothing.
+        for registry in [&one, &one, &two] {
+            refused(Kind::NotHeld, registry.take(&subject(1), &prolongs(false)).await);
+            assert_eq!(held(&**registry, &subject(1)).await, None);
+        }
+        let again = one.take(&subject(1), &prolongs(true)).await.unwrap();
+        assert!(again.token > first.token);
+        assert_eq!(two.take(&subject(1), &prolongs(false)).await.unwrap().token, again.token);
+        two.release(&subject(1), &free).await.unwrap();
+    }
+    two.take(&subject(1), &new("b")).await.unwrap();
+    for late in [false, true] {
+        refused(Kind::Locked, one.take(&subject(1), &prolongs(late)).await);
+    }
 }
 
 pub async fn what_a_process_counts_on_is_broken_but_not_freed(two: Two) {

@@ -11,7 +11,7 @@ use super::wire::{self, Done, Entry, Grant, Range, Txn};
 use super::{Store, Swapped};
 use crate::backend::{Error, HostName, Kind, Lock, NewLock, Result, Scope, Sent, Unlock, held_by};
 use crate::registry::record::{self, LockRecord};
-use crate::registry::{Subject, held_by_process};
+use crate::registry::{Subject, held_by_process, not_there};
 
 /// A lock as it stands in the cluster.
 #[derive(Clone)]
@@ -98,7 +98,10 @@ impl Store {
     pub async fn take(self: &Arc<Self>, of: &Subject, new: &NewLock) -> Result<Lock> {
         let (until, key) = (self.client.begin()?, self.key("locks", of));
         self.settle_before(of, &new.request, until).await?;
-        let mut seen = self.remembered(of, &new.host);
+        let (mut seen, mut makes) = (self.remembered(of, &new.host), new.makes());
+        if seen.is_none() && !makes {
+            seen = Held::read(self.agreed(&key, until).await?)?;
+        }
         let mut granted = None;
         loop {
             let (record, kept) = match &seen {
@@ -110,6 +113,10 @@ impl Store {
                     // What stays as it was hangs on the lease that it had.
                     let kept = (!new.renews(&held.record.taken())).then_some(held.lease);
                     (held.record.clone().again(new), kept)
+                }
+                None if !makes => {
+                    self.revoke(granted.unwrap_or(0));
+                    return Err(not_there());
                 }
                 None => (LockRecord::new(new), None),
             };
@@ -124,7 +131,7 @@ impl Store {
             match self.attempt(&attempt, &new.request, until).await {
                 // The lease has ended on the way, and what hung on it: time has passed.
                 Err(error) if error.kind() == Kind::NotFound => {
-                    granted = None;
+                    (granted, makes) = (None, true);
                     seen = Held::read(self.agreed(&key, until).await?)?;
                 }
                 Err(error) => return Err(error),

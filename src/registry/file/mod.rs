@@ -19,10 +19,10 @@ use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::clock::{boot_id, since_boot};
 use super::record::{LockRecord, MarksRecord, read, text};
-use super::{Marks, MarksChange, Registry, Subject, held_by_process};
+use super::{Marks, MarksChange, Registry, Subject, held_by_process, not_there};
 use crate::backend::{Error, HostName, Identity, Kind, Lock, NewLock, Result, Scope, Unlock, held_by};
+use crate::clock::{boot_id, since_boot};
 use store::{Dir, Edition};
 
 const FORMAT: &str = "filerfs registry 1\n";
@@ -231,6 +231,7 @@ impl Registry for FileRegistry {
                         (lock.again(&new), kept.token, Lapse::after(new.ttl))
                     }
                     Some(lock) => (lock.again(&new), kept.token, kept.lapses),
+                    None if !new.makes() => return Err(not_there()),
                     None => (LockRecord::new(&new), kept.token + 1, Lapse::after(new.ttl)),
                 };
                 let lock = record.clone().lock(token, Scope::Host, "file");
