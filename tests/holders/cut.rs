@@ -65,16 +65,17 @@ fn a_host_that_comes_up_without_its_registry_knows_of_no_protection() {
     (0..3).for_each(|node| shared.etcd().kill(node));
     let host = shared.host("host1");
     let volume = host.path("dummy/volumes/vol00001");
-    let unknown = |error: std::io::Error| {
+    let refused = |error: std::io::Error, why: &str| {
         assert_eq!(error.raw_os_error(), Some(libc::EHOSTDOWN), "{error}");
         let said = fs::read_to_string(host.path(".ctl/last_error")).unwrap();
-        assert!(said.contains("it is not known whether volume vol00001 is protected"), "{said}");
+        assert!(said.contains(why), "{said}");
     };
-    unknown(fs::read_to_string(volume.join("protect")).unwrap_err());
+    let unknown = "it is not known whether volume vol00001 is protected";
+    refused(fs::read_to_string(volume.join("protect")).unwrap_err(), unknown);
     for line in ["0", "1"] {
-        unknown(write(&host, "protect", line).unwrap_err());
+        refused(write(&host, "protect", line).unwrap_err(), unknown);
     }
-    unknown(fs::remove_dir(&volume).unwrap_err());
+    refused(fs::remove_dir(&volume).unwrap_err(), "volume vol00001: etcd");
     assert!(fs::read_dir(&volume).unwrap().any(|entry| entry.unwrap().file_name() == "protect"));
     (0..3).for_each(|node| shared.etcd().restart(node));
     until("the registry", || fs::read_to_string(volume.join("protect")).is_ok());

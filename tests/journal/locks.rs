@@ -71,13 +71,11 @@ async fn another_hosts_lock_is_left_alone() {
 #[tokio::test]
 async fn prolonging_a_lock_is_no_change() {
     let kept = Kept::new();
-    let new = NewLock { ttl: Some(Duration::from_secs(30)), ..host("admin1") };
+    let new = NewLock { ttl: Some(Duration::from_secs(30)), by: By::Process, ..host("admin1") };
     kept.backend.create_lock(&v("db1"), &new).await.unwrap();
-    for _ in 0..3 {
-        kept.backend
-            .create_lock(&v("db1"), &NewLock { by: By::Prolonging { late: false }, ..new.clone() })
-            .await
-            .unwrap();
+    for late in [false, false, true] {
+        let prolongs = NewLock { by: By::Prolonging { late }, ..new.clone() };
+        kept.backend.create_lock(&v("db1"), &prolongs).await.unwrap();
     }
     assert_eq!(outcomes(&kept.path()), ["create_lock ok"]);
 }
