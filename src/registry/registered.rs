@@ -13,7 +13,7 @@ use super::{Marks, MarksChange, Registry, Subject};
 use crate::backend::names::encoded;
 use crate::backend::{
     By, ByVolume, CallCount, Capabilities, Error, Health, HostName, Identity, Kind, Lock, NewLock, NewVolume,
-    Newer, Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
+    Newer, Policy, PolicyName, Result, Rule, Sent, Settings, Snapshot, SnapshotName, StorageBackend, Unlock,
     Volume, VolumeName, Volumes, check_held,
 };
 
@@ -55,6 +55,11 @@ const FRESH: Duration = Duration::from_secs(2);
 
 fn cannot_be_asked(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unreachable | Kind::TimedOut)
+}
+
+/// The storage has done its part, and the registry fails: that is no refusal any more.
+fn half_made(error: Error, volume: &VolumeName, done: &str) -> Error {
+    error.context(format!("volume {volume} was {done}, but its marks were not kept")).sent(Sent::Unknown)
 }
 
 impl Registered {
@@ -193,10 +198,11 @@ impl Registered {
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         let (theirs, ours) = self.split(settings);
         Box::pin(self.guarded(volume, async move |of: &Subject| {
-            if !theirs.is_empty() {
-                self.backend.patch_volume(volume, &theirs).await?;
+            if theirs.is_empty() {
+                return self.keep(of.volume, ours).await;
             }
-            self.keep(of.volume, ours).await
+            self.backend.patch_volume(volume, &theirs).await?;
+            self.keep(of.volume, ours).await.map_err(|error| half_made(error, volume, "changed"))
         }))
     }
 
@@ -219,11 +225,14 @@ impl Registered {
         self.registry.release(&of.among_processes(host), &lock).await
     }
 
+    /// Refuses to make a volume whose marks could not be kept: it would be there without its protection.
+    async fn check_keeps(&self, ours: &Settings) -> Result<()> {
+        if ours.is_empty() { Ok(()) } else { self.registry.check().await }
+    }
+
     async fn created(&self, volume: Arc<Volume>, ours: Settings) -> Result<Arc<Volume>> {
         let kept = self.keep(volume.identity, ours).await;
-        kept.map_err(|e| {
-            e.context(format!("volume {} was created, but its marks were not kept", volume.name))
-        })?;
+        kept.map_err(|error| half_made(error, &volume.name, "created"))?;
         self.with_marks(volume).await
     }
 
@@ -311,6 +320,7 @@ impl StorageBackend for Registered {
     async fn create_volume(&self, volume: &VolumeName, new: &NewVolume) -> Result<Arc<Volume>> {
         let (settings, ours) = self.split(&new.settings);
         let new = NewVolume { settings, aggregate_name: new.aggregate_name.clone() };
+        self.check_keeps(&ours).await?;
         self.created(self.backend.create_volume(volume, &new).await?, ours).await
     }
 
@@ -329,7 +339,10 @@ impl StorageBackend for Registered {
         let of = restricted.await?;
         self.identities.lock().remove(volume);
         self.counted.forget(of.volume);
-        self.registry.forget(&of).await
+        if let Err(error) = self.registry.forget(&of).await {
+            tracing::warn!(%volume, %error, "what the registry keeps of a volume that is gone stays there");
+        }
+        Ok(())
     }
 
     async fn patch_volume(&self, volume: &VolumeName, settings: &Settings) -> Result<()> {
@@ -347,6 +360,7 @@ impl StorageBackend for Registered {
         settings: &Settings,
     ) -> Result<()> {
         let (theirs, ours) = self.split(settings);
+        self.check_keeps(&ours).await?;
         self.backend.clone_volume(new, volume, snapshot, &theirs).await?;
         if ours.is_empty() {
             return Ok(());

@@ -1,19 +1,19 @@
-//! The lock of a volume around its changes: asked for before one is sent, and again after.
+//! The registry around changes: the lock is asked for before one is sent, and again after; and the marks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use filerfs::backend::{
-    By, Error, HostName, Identity, Kind, Lock, NewLock, Result, Settings, StorageBackend, Unlock,
+    By, Error, HostName, Identity, Kind, Lock, NewLock, NewVolume, Result, Sent, Settings, StorageBackend,
+    Unlock,
 };
 use filerfs::registry::{Marks, MarksChange, MemoryRegistry, Registered, Registry, Subject};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::changes::{OneChange, all};
-use super::{begun, next, p, v};
+use super::{begun, next, p, s, v};
 use crate::common::counting::{Counting, Fault};
 use crate::common::{SMALL, memory};
 
@@ -37,8 +37,21 @@ struct Sometimes {
     memory: MemoryRegistry,
     /// What happens to the next questions of the guard: an answer, or none.
     guards: Mutex<Vec<bool>>,
-    /// Nobody can tell what is kept for a volume.
-    no_marks: AtomicBool,
+    /// These operations fail.
+    failing: Mutex<&'static [&'static str]>,
+}
+
+impl Sometimes {
+    fn answers(&self, operation: &str) -> Result<()> {
+        match self.failing.lock().contains(&operation) {
+            true => Err(no_answer()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn no_answer() -> Error {
+    Error::new(Kind::TimedOut, "the registry does not answer")
 }
 
 #[async_trait]
@@ -56,25 +69,26 @@ impl Registry for Sometimes {
         let answers = self.guards.lock().pop().unwrap_or(true);
         match answers {
             true => self.memory.guard(of, host).await,
-            false => Err(Error::new(Kind::TimedOut, "the registry does not answer")),
+            false => Err(no_answer()),
         }
     }
     fn known_marks(&self, of: &Subject) -> Option<Marks> {
         self.memory.known_marks(of)
     }
     async fn marks(&self, of: &Subject) -> Result<Marks> {
-        match self.no_marks.load(Ordering::Relaxed) {
-            false => self.memory.marks(of).await,
-            true => Err(Error::new(Kind::TimedOut, "the registry does not answer")),
-        }
+        self.answers("marks")?;
+        self.memory.marks(of).await
     }
     async fn all_marks(&self, endpoint: &str) -> Result<HashMap<Identity, Marks>> {
+        self.answers("all_marks")?;
         self.memory.all_marks(endpoint).await
     }
     async fn change_marks(&self, of: &Subject, change: &MarksChange) -> Result<()> {
+        self.answers("change_marks")?;
         self.memory.change_marks(of, change).await
     }
     async fn forget(&self, of: &Subject) -> Result<()> {
+        self.answers("forget")?;
         self.memory.forget(of).await
     }
 }
@@ -275,13 +289,54 @@ async fn protection_that_was_not_there_when_it_was_last_seen_keeps_a_volume() {
     assert_eq!(stack.here.get_volume(&v("db1")).await.unwrap().settings.protect, Some(false));
     stack.there.patch_volume(&v("db1"), &protect(true)).await.unwrap();
     stack.storage.take_changes();
-    for (no_marks, refused) in [(true, Kind::TimedOut), (false, Kind::NotPermitted)] {
-        stack.registry.no_marks.store(no_marks, Ordering::Relaxed);
+    let cases: [(&[_], _, _); 2] = [(&["marks"], false, Kind::TimedOut), (&[], true, Kind::NotPermitted)];
+    for (failing, seen, refused) in cases {
+        *stack.registry.failing.lock() = failing;
         let shown = stack.here.get_volume(&v("db1")).await.unwrap().settings.protect;
-        assert_eq!(shown, Some(!no_marks), "what was seen last is shown while nobody can tell");
+        assert_eq!(shown, Some(seen), "what was seen last is shown while nobody can tell");
         let error = stack.here.restrict_volume(&v("db1")).await.unwrap_err();
         assert_eq!((error.kind(), stack.storage.take_changes()), (refused, Vec::new()), "{error}");
     }
     stack.there.patch_volume(&v("db1"), &protect(false)).await.unwrap();
+    stack.here.restrict_volume(&v("db1")).await.unwrap();
+}
+
+/// A volume with its marks, by three ways; each is one change of the storage.
+async fn with_marks(b: &Registered) -> [(Result<()>, &'static str); 3] {
+    let settings = Settings { size_total: Some(1 << 30), protect: Some(true), ..Settings::default() };
+    let new = NewVolume { settings: settings.clone(), aggregate_name: None };
+    [
+        (b.create_volume(&v("new"), &new).await.map(drop), "volume new was created"),
+        (b.clone_volume(&v("copy"), &v("db1"), &s("s1"), &settings).await, "volume copy was created"),
+        (b.patch_volume(&v("db1"), &settings).await, "volume db1 was changed"),
+    ]
+}
+
+#[tokio::test]
+async fn no_volume_is_made_without_the_marks_that_it_shall_have() {
+    let stack = stack();
+    *stack.registry.failing.lock() = &["marks", "all_marks", "change_marks"];
+    stack.registry.guards.lock().push(false);
+    for (made, _) in with_marks(&stack.here).await {
+        assert_eq!(made.unwrap_err().kind(), Kind::TimedOut);
+    }
+    assert_eq!(stack.storage.take_changes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_registry_that_fails_when_the_storage_has_done_its_part_makes_it_a_doubtful_one() {
+    let stack = stack();
+    *stack.registry.failing.lock() = &["change_marks"];
+    for (made, said) in with_marks(&stack.here).await {
+        let error = made.unwrap_err();
+        assert_eq!((error.kind(), error.sent), (Kind::TimedOut, Sent::Unknown));
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    assert_eq!(stack.storage.take_changes().len(), 3);
+    // With marks alone nothing was done.
+    let protect = Settings { protect: Some(true), ..Settings::default() };
+    assert_eq!(stack.here.patch_volume(&v("db1"), &protect).await.unwrap_err().sent, Sent::No);
+    // What is kept of a volume that is gone harms nobody.
+    *stack.registry.failing.lock() = &["forget"];
     stack.here.restrict_volume(&v("db1")).await.unwrap();
 }
