@@ -6,14 +6,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 
 use super::place::{Object, Place};
 use super::shared::Options;
 use super::table::{Caller, Node as Is};
 use super::{Done, Error, Kind, Result, Tree};
-use crate::backend::{By, Identity, Lock, NewLock};
+use crate::backend::{By, Identity, Lock, NewLock, StorageBackend, VolumeName};
 use crate::clock::since_boot;
+
+/// So many locks are prolonged, or freed, at a time.
+const AT_ONCE: usize = 16;
 
 /// What processes hold.
 #[derive(Default)]
@@ -63,7 +67,7 @@ impl Claims {
     }
 
     fn lose(&self, at: &Place) {
-        self.change(at, |claim| (claim.made, claim.lost) = (false, true));
+        self.change(at, Claim::lose);
     }
 
     fn change(&self, at: &Place, change: impl FnOnce(&mut Claim)) {
@@ -72,6 +76,15 @@ impl Claims {
         {
             change(claim);
         }
+    }
+
+    /// Changes this very claim, if it has not ended.
+    fn change_this(&self, claim: &Claim, change: impl FnOnce(&mut Claim)) {
+        self.change(&claim.at, |now| {
+            if now.new.request == claim.new.request {
+                change(now);
+            }
+        });
     }
 
     /// Whether this very claim has not ended, and is not lost.
@@ -87,6 +100,10 @@ impl Claims {
 }
 
 impl Claim {
+    fn lose(&mut self) {
+        (self.made, self.lost) = (false, true);
+    }
+
     async fn end(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
         self.at.backend()?.remove_lock(self.at.volume_name()?, &self.new.unlock()).await
@@ -145,44 +162,49 @@ impl Tree {
     /// The mount ends, and with it what processes hold through it.
     pub async fn unclaim_all(&self) {
         let claims = std::mem::take(&mut *self.shared.claims.0.lock());
-        for claim in claims.values() {
+        let end = async |claim: Claim| {
             if let Err(error) = claim.end().await {
                 tracing::warn!(%error, "a lock that a process held cannot be freed, and lapses");
             }
-        }
+        };
+        stream::iter(claims.into_values()).for_each_concurrent(AT_ONCE, end).await;
     }
 
     /// Prolongs what processes hold, for as long as they live: if this daemon dies, their locks lapse.
     pub async fn prolong_claims(&self) {
+        let prolong = async |claim: Claim| {
+            if let Ok(backend) = claim.at.backend()
+                && let Ok(volume) = claim.at.volume_name()
+            {
+                self.prolong(&claim, &*backend, volume).await;
+            }
+        };
+        stream::iter(self.shared.claims.all()).for_each_concurrent(AT_ONCE, prolong).await;
+    }
+
+    async fn prolong(&self, claim: &Claim, backend: &dyn StorageBackend, volume: &VolumeName) {
         let claims = &self.shared.claims;
-        for claim in claims.all() {
-            let Claim { at, token, lapses, .. } = &claim;
-            let Ok((backend, volume)) = at.backend().and_then(|backend| Ok((backend, at.volume_name()?)))
-            else {
-                continue;
-            };
-            // Who has the turn ends it.
-            let Some(_turn) = claim.turn.try_lock().ok().filter(|_| claims.has(&claim)) else { continue };
-            let begun = since_boot();
-            let new = NewLock { by: By::Prolonging { late: begun >= *lapses }, ..claim.new.clone() };
-            match backend.create_lock(volume, &new).await {
-                Ok(lock) => {
-                    if lock.token != *token {
-                        tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
-                    }
-                    let lapses = self::lapses(&lock, &new, begun);
-                    claims.change(at, |now| (now.token, now.lapses) = (lock.token, lapses));
+        // Who has the turn ends it.
+        let Some(_turn) = claim.turn.try_lock().ok().filter(|_| claims.has(claim)) else { return };
+        let begun = since_boot();
+        let new = NewLock { by: By::Prolonging { late: begun >= claim.lapses }, ..claim.new.clone() };
+        match backend.create_lock(volume, &new).await {
+            Ok(lock) => {
+                if lock.token != claim.token {
+                    tracing::error!(%volume, "the lock that a process holds had lapsed, and is taken again");
                 }
-                // It was broken in time, or another host has it.
-                Err(error)
-                    if error.kind() == Kind::Locked
-                        || error.kind() == Kind::NotHeld && since_boot() < *lapses =>
-                {
+                let lapses = lapses(&lock, &new, begun);
+                claims.change_this(claim, |now| (now.token, now.lapses) = (lock.token, lapses));
+            }
+            Err(error) => {
+                let broken = error.kind() == Kind::NotHeld && since_boot() < claim.lapses;
+                if broken || error.kind() == Kind::Locked {
                     tracing::error!(%volume, %error, "the lock that a process holds is lost");
-                    claims.lose(at);
+                    claims.change_this(claim, Claim::lose);
+                } else {
+                    // The next try may come in time.
+                    tracing::warn!(%volume, %error, "a lock cannot be prolonged");
                 }
-                // The next try may come in time.
-                Err(error) => tracing::warn!(%volume, %error, "a lock cannot be prolonged"),
             }
         }
     }
