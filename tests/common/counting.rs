@@ -85,8 +85,8 @@ impl Counting {
         }
         self.changes.lock().push(call.clone());
         let made = self.behave(made).await;
-        // What a lock forbids never gets to the storage.
-        if made.as_ref().is_err_and(|error| error.kind() == Kind::Locked) {
+        // What a lock or `protect` forbids never gets to the storage.
+        if made.as_ref().is_err_and(|error| matches!(error.kind(), Kind::Locked | Kind::NotPermitted)) {
             let mut changes = self.changes.lock();
             if let Some(at) = changes.iter().rposition(|made| *made == call) {
                 changes.remove(at);
