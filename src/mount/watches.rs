@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::mountpoint::device;
 use crate::tree::{Print, Tree};
@@ -19,19 +19,23 @@ const LOOKS: u32 = 10;
 /// But not more often.
 const LEAST: Duration = Duration::from_millis(50);
 
+/// Who watches is looked for in no more than this part of the time: a host may have very many open files.
+const PART: u32 = 50;
+
 /// Tells watchers of what others change, until it is dropped.
 pub async fn announce(tree: Arc<Tree>, point: PathBuf) {
     let pause = (tree.shared.options.cache_ttl / LOOKS).max(LEAST);
     let Some(device) = device(&point) else { return };
     let mut known: BTreeMap<u64, BTreeMap<String, Print>> = BTreeMap::new();
     loop {
+        let begun = Instant::now();
         // A mount of which the kernel knows the root alone is not watched.
         let watched = match tree.inodes.len() {
             0 | 1 => BTreeSet::new(),
             _ => tokio::task::spawn_blocking(move || watched(device)).await.unwrap_or_default(),
         };
         known.retain(|ino, _| watched.contains(ino));
-        for _ in 0..LOOKS {
+        for _ in 0..looks(begun.elapsed(), pause) {
             if !watched.is_empty() {
                 let changed = look(&tree, &watched, &mut known).await;
                 let point = point.clone();
@@ -40,6 +44,11 @@ pub async fn announce(tree: Arc<Tree>, point: PathBuf) {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// How often what is watched is looked at before it is asked again who watches, if to ask took so long.
+fn looks(asking: Duration, pause: Duration) -> u32 {
+    LOOKS.max((asking * PART).div_duration_f64(pause) as u32)
 }
 
 /// The inode numbers on this device that somebody watches, as far as processes can be seen from here.
@@ -109,7 +118,17 @@ fn touch(point: &Path, changed: &BTreeSet<(bool, String)>) {
 
 #[cfg(test)]
 mod tests {
-    use super::watch;
+    use std::time::Duration;
+
+    use super::{LOOKS, looks, watch};
+
+    #[test]
+    fn who_watches_is_asked_less_often_the_longer_it_takes() {
+        let pause = Duration::from_millis(200);
+        assert_eq!(looks(Duration::from_millis(2), pause), LOOKS);
+        assert_eq!(looks(Duration::from_millis(40), pause), LOOKS);
+        assert_eq!(looks(Duration::from_millis(400), pause), 10 * LOOKS);
+    }
 
     #[test]
     fn watches_of_this_device_are_found() {
