@@ -6,11 +6,10 @@ use async_trait::async_trait;
 
 use super::Registered;
 use super::marks::{Last, half_made};
-use crate::backend::names::encoded;
 use crate::backend::{
-    By, ByVolume, CallCount, Capabilities, Error, Health, Identity, Kind, Lock, NewLock, NewVolume, Newer,
-    Policy, PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume,
-    VolumeName, Volumes,
+    By, ByVolume, CallCount, Capabilities, Health, Identity, Lock, NewLock, NewVolume, Newer, Policy,
+    PolicyName, Result, Rule, Settings, Snapshot, SnapshotName, StorageBackend, Unlock, Volume, VolumeName,
+    Volumes,
 };
 use crate::registry::Subject;
 
@@ -85,13 +84,7 @@ impl StorageBackend for Registered {
 
     async fn restrict_volume(&self, volume: &VolumeName) -> Result<()> {
         let restricted = self.guarded(volume, async |of: &Subject| {
-            // As it is kept now: what was seen last is good enough to read, not to remove by.
-            if !self.own.protect && self.registry.marks(of).await?.protect {
-                let error = Error::new(Kind::NotPermitted, format!("volume {volume} is protected"));
-                return Err(
-                    error.hint(format!("to allow it: echo 0 > volumes/{}/protect", encoded(volume.as_str())))
-                );
-            }
+            self.check_unprotected(volume, of).await?;
             self.backend.restrict_volume(volume).await?;
             Ok(of.clone())
         });

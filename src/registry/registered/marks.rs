@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Registered;
+use crate::backend::names::encoded;
 use crate::backend::{Error, Identity, Kind, Result, Sent, Settings, Volume, VolumeName};
 use crate::registry::{Marks, MarksChange, Subject};
 
@@ -86,6 +87,21 @@ impl Registered {
             self.backend.patch_volume(volume, &theirs).await?;
             self.keep(of.volume, ours).await.map_err(|error| half_made(error, volume, "changed"))
         }))
+    }
+
+    /// Refuses to remove a protected volume. As it is kept now: what was seen last is good enough to read, not to
+    /// remove by.
+    pub(super) async fn check_unprotected(&self, volume: &VolumeName, of: &Subject) -> Result<()> {
+        if self.own.protect {
+            return Ok(());
+        }
+        let marks =
+            self.registry.marks(of).await.map_err(|error| error.context(format!("volume {volume}")))?;
+        if !marks.protect {
+            return Ok(());
+        }
+        let error = Error::new(Kind::NotPermitted, format!("volume {volume} is protected"));
+        Err(error.hint(format!("to allow it: echo 0 > volumes/{}/protect", encoded(volume.as_str()))))
     }
 
     /// Refuses to make a volume whose marks could not be kept: it would be there without its protection.
