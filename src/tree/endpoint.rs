@@ -21,7 +21,7 @@ pub struct Endpoint {
     pub defaults: Mutex<NewVolume>,
     /// What others change.
     pub elsewhere: Elsewhere,
-    staging: Mutex<BTreeMap<VolumeName, Staged>>,
+    staging: Mutex<Staging>,
     stagings: AtomicU64,
 }
 
@@ -72,10 +72,8 @@ impl Endpoint {
 
     /// The volume being prepared: the very one.
     pub fn staged(&self, known: &Known<VolumeName>) -> Result<Staged> {
-        self.find_staged(&known.name).and_then(|staged| match staged.known.identity == known.identity {
-            true => Ok(staged),
-            false => Err(Error::not_found(format!("volume {} was prepared anew", known.name))),
-        })
+        let mut staging = self.staging.lock();
+        the_very_one(&mut staging, known).cloned().ok_or_else(|| anew(known))
     }
 
     /// Begins to prepare a volume.
@@ -94,19 +92,32 @@ impl Endpoint {
         Ok(staged)
     }
 
-    /// Changes a volume being prepared.
-    pub fn restage(&self, known: &Known<VolumeName>, change: impl FnOnce(&mut Staged)) -> Result<()> {
-        self.staged(known)?;
-        if let Some(staged) = self.staging.lock().get_mut(&known.name) {
-            change(staged);
-        }
-        Ok(())
+    /// Changes a volume being prepared, as it is now: somebody else may set another of its fields meanwhile.
+    pub fn restage(
+        &self,
+        known: &Known<VolumeName>,
+        change: impl FnOnce(&mut Staged) -> Result<()>,
+    ) -> Result<()> {
+        let mut staging = self.staging.lock();
+        change(the_very_one(&mut staging, known).ok_or_else(|| anew(known))?)
     }
 
-    /// Forgets a volume being prepared.
-    pub fn unstage(&self, name: &VolumeName) -> Result<()> {
-        self.find_staged(name)?;
-        self.staging.lock().remove(name);
-        Ok(())
+    /// Forgets a volume being prepared, unless that is over already.
+    pub fn unstage(&self, known: &Known<VolumeName>) {
+        let mut staging = self.staging.lock();
+        if the_very_one(&mut staging, known).is_some() {
+            staging.remove(&known.name);
+        }
     }
+}
+
+type Staging = BTreeMap<VolumeName, Staged>;
+
+/// Not one that was begun since under the same name.
+fn the_very_one<'a>(staging: &'a mut Staging, known: &Known<VolumeName>) -> Option<&'a mut Staged> {
+    staging.get_mut(&known.name).filter(|staged| staged.known.identity == known.identity)
+}
+
+fn anew(known: &Known<VolumeName>) -> Error {
+    Error::not_found(format!("volume {} is not being prepared any more, or anew", known.name))
 }

@@ -13,6 +13,7 @@ mod panics;
 mod refusals;
 mod rows;
 mod rules;
+mod staged;
 mod storm;
 mod table;
 mod writers;

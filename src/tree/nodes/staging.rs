@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 
 use super::attributes::{ATTRIBUTES, Attribute, POLICY};
+use super::config::with_default;
 use super::known_policy;
 use super::volume::{create, new_name, protect_new};
 use crate::backend::{AggregateName, Error, Kind, Result, SnapshotName, VolumeName};
@@ -54,7 +55,11 @@ fn staged(at: &Place) -> Result<Staged> {
 }
 
 /// What is left of a change of a staged volume, if it changes anything.
-fn restage(at: &Place, changed: bool, set: impl FnOnce(&mut Staged) + Send + 'static) -> Result<Change> {
+fn restage(
+    at: &Place,
+    changed: bool,
+    set: impl FnOnce(&mut Staged) -> Result<()> + Send + 'static,
+) -> Result<Change> {
     let (endpoint, known) = (at.endpoint()?.clone(), staged(at)?.known);
     if !changed {
         return Ok(None);
@@ -75,13 +80,16 @@ impl Show for StagedAttribute {
 impl Write for StagedAttribute {
     async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let before = staged(at)?.new;
-        let after = super::config::with_default(before.clone(), self.0.name, text)?;
+        let after = with_default(before.clone(), self.0.name, text)?;
         if let Some(policy) = &after.settings.active_policy_name
             && before.settings.active_policy_name != after.settings.active_policy_name
         {
             known_policy(&*at.backend()?, policy).await?;
         }
-        restage(at, after != before, |staged| staged.new = after)
+        let (name, text) = (self.0.name, text.to_owned());
+        restage(at, after != before, move |staged| {
+            with_default(staged.new.clone(), name, &text).map(|new| staged.new = new)
+        })
     }
 }
 
@@ -107,7 +115,10 @@ impl Write for Origin {
                 .await
                 .map_err(|error| error.input(text, 0))?;
         }
-        restage(at, after != before, |staged| staged.origin = after)
+        restage(at, after != before, |staged| {
+            staged.origin = after;
+            Ok(())
+        })
     }
 }
 
@@ -134,7 +145,10 @@ impl Write for Aggregate {
     async fn plan(&self, at: &Place, text: &str, _: &Caller) -> Result<Change> {
         let before = staged(at)?.new.aggregate_name;
         let after = if text.is_empty() { None } else { Some(AggregateName::new(text)?) };
-        restage(at, after != before, |staged| staged.new.aggregate_name = after)
+        restage(at, after != before, |staged| {
+            staged.new.aggregate_name = after;
+            Ok(())
+        })
     }
 }
 
@@ -167,7 +181,9 @@ impl Members for Staging {
     }
 
     async fn remove(&self, at: &Place, name: &str) -> Result<()> {
-        at.endpoint()?.unstage(&named(name)?)
+        let endpoint = at.endpoint()?;
+        endpoint.unstage(&endpoint.find_staged(&named(name)?)?.known);
+        Ok(())
     }
 
     /// Creates the volume, or clones it; if that is refused, the staged volume stays for another try.
@@ -193,7 +209,8 @@ impl Members for Staging {
                 endpoint.backend.clone_volume(&new, volume, snapshot, &fields.settings).await?;
             }
         }
-        endpoint.unstage(&staged.known.name)
+        endpoint.unstage(&staged.known);
+        Ok(())
     }
 }
 
