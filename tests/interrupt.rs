@@ -8,7 +8,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use common::counting::Fault;
 use common::mounted::Mount;
+use filerfs::backend::{Error, Kind};
 
 /// Much longer than anybody waits who is let go.
 const SLOW: Duration = Duration::from_secs(60);
@@ -118,8 +120,39 @@ fn a_change_goes_on_without_its_caller_and_is_kept() {
     }
     let audit = mount.read(".ctl/audit");
     assert!(audit.contains("snapshots/new\",\"result\":\"ok\""), "{audit}");
+    assert!(audit.contains("\"command\":\"mkdir\""), "who has gone is told as well: {audit}");
     assert!(mount.path("dummy/volumes/db1/snapshots/new").is_dir());
     assert_eq!(mount.backend.take_changes(), Vec::<String>::new(), "nothing was done twice");
+}
+
+/// At a prompt: Ctrl-C, and a while later the question what came of it.
+#[test]
+fn what_comes_of_a_change_that_was_let_go_is_told_to_its_session() {
+    let mount = Mount::small();
+    let backend = mount.backend.clone();
+    *mount.backend.watch.lock() = Some(Box::new(move |_| {
+        let error = Error::new(Kind::NoSpace, "the aggregate is full");
+        backend.faults.lock().push_back(Fault::Refuse(error));
+    }));
+    *mount.backend.delay.lock() = Duration::from_secs(1);
+    let script = "mkdir dummy/volumes/db1/snapshots/new & read -r; kill -KILL $!; wait $!; read -r; cat .ctl/last_error";
+    let mut command = Command::new("setsid");
+    command.args(["bash", "-c", script]).current_dir(mount.root());
+    let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    while mount.backend.take_changes().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut stdin = shell.stdin.take().unwrap();
+    stdin.write_all(b"\n").unwrap();
+    let begun = Instant::now();
+    while !mount.read(".ctl/audit").contains("ENOSPC") {
+        assert!(begun.elapsed() < PATIENCE, "the refusal was not kept");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stdin.write_all(b"\n").unwrap();
+    let told = String::from_utf8(shell.wait_with_output().unwrap().stdout).unwrap();
+    assert!(told.contains("errno=ENOSPC op=mkdir") && told.contains("the aggregate is full"), "{told}");
+    assert_eq!(mount.read(".ctl/last_error"), "ok\n", "nobody else is told");
 }
 
 /// Signals that are caught, ignored or blocked do not end a call: Python would call again for ever.

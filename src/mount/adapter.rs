@@ -27,13 +27,13 @@ use crate::tree::{Asked, Done, Error, Kind, Opening};
 pub struct Adapter(pub Arc<Answers>);
 
 fn at(name: &'static str, ino: INodeNo) -> Op {
-    Op { name, ino: ino.0, child: None, to: None }
+    Op { name, ino: ino.0, child: None, to: None, left: None }
 }
 
 /// The operation, and the name for whoever works on it: one copy for both.
 fn named(name: &'static str, dir: INodeNo, child: &OsStr) -> (Op, Arc<[u8]>) {
     let child: Arc<[u8]> = child.as_bytes().into();
-    (Op { name, ino: dir.0, child: Some(child.clone()), to: None }, child)
+    (Op { name, ino: dir.0, child: Some(child.clone()), to: None, left: None }, child)
 }
 
 impl Filesystem for Adapter {

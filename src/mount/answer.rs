@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use fuser::{Errno, INodeNo, Notifier};
 use tokio::runtime::Handle;
 
-use super::callers::command;
+use super::callers::{Name, command};
 use super::errno::errno;
 use super::interrupt::doomed;
 use super::locks::{Lock, Locks};
@@ -33,6 +33,8 @@ pub struct Op {
     pub child: Option<Arc<[u8]>>,
     /// The directory and the name that a rename leads to.
     pub to: Option<(u64, Arc<[u8]>)>,
+    /// Session and program of a caller that dies before its outcome is known, and cannot be looked at then.
+    pub left: Option<(u32, Name)>,
 }
 
 /// Answers the requests of a mount.
@@ -113,6 +115,7 @@ impl Answers {
                 outcome = &mut work => answers.done(op, caller, reply, begun, outcome),
                 () = doomed(caller.pid) => {
                     // Nobody waits any more, but what was begun goes on, and what comes of it is kept.
+                    let op = Op { left: Some((caller.session(), command(caller.pid))), ..op };
                     reply.refuse(Errno::EINTR);
                     let _ = answers.came_of(op, caller, begun, work.await);
                 }
@@ -215,7 +218,7 @@ impl Answers {
             (true, _) => self.changed(op, caller, begun.elapsed(), &done),
             // Every close comes here, also the one right after a refused write; and locks are taken to wait.
             (false, "close" | "release" | "lock" | "unlock") => {}
-            (false, _) => self.tree.shared.outcomes.succeeded(&caller),
+            (false, _) => self.tree.shared.outcomes.succeeded(&caller, op.left.unzip().0),
         }
         Ok(answer)
     }
@@ -246,12 +249,14 @@ impl Answers {
         took: Option<Duration>,
         refusal: Option<(&'static str, &Error)>,
     ) {
+        let (session, program) = op.left.unzip();
         let at = |ino, child| Where { node: self.tree.inodes.get(ino).ok(), child };
         self.tree.shared.outcomes.record(Outcome {
             op: op.name,
             at: at(op.ino, op.child),
             to: op.to.map(|(ino, child)| at(ino, Some(child))),
-            command: took.map(|_| command(caller.pid)).unwrap_or_default(),
+            session,
+            command: program.or_else(|| took.map(|_| command(caller.pid))).unwrap_or_default(),
             change: took,
             refusal: refusal.map(|(errno, error)| (errno, error.clone())),
             caller,

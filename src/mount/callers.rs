@@ -80,7 +80,8 @@ struct Command {
     removes_unseen: Option<bool>,
 }
 
-type Name = [u8; 16];
+/// The name of a program.
+pub type Name = [u8; 16];
 
 /// As many are kept open.
 const KEPT: usize = 16;

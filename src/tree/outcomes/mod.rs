@@ -36,6 +36,8 @@ pub struct Outcome {
     pub to: Option<Where>,
     /// By whom.
     pub caller: Caller,
+    /// The caller's session, if it cannot be asked for any more.
+    pub session: Option<u32>,
     /// The program, as `ps` shows it, filled up with zeros.
     pub command: [u8; 16],
     /// How long it took; none if it did not ask for a change.
@@ -81,7 +83,8 @@ impl Outcomes {
         // A file is released by the kernel in nobody's name, and 0 is a session too: that of all whose first
         // process is outside this container. Else most callers have no last error, and the session need not be known.
         let matters = outcome.op != "release" && (outcome.refusal.is_some() || !kept.last.is_empty());
-        let who = matters.then(|| (outcome.caller.uid, outcome.caller.session()));
+        let session = || outcome.session.unwrap_or_else(|| outcome.caller.session());
+        let who = matters.then(|| (outcome.caller.uid, session()));
         kept.requests += 1;
         let entry = Arc::new(Entry { outcome, request: kept.requests, time });
         let outcome = &entry.outcome;
@@ -108,10 +111,10 @@ impl Outcomes {
     }
 
     /// A change was asked for, and there was nothing to do: that too is a success.
-    pub fn succeeded(&self, caller: &Caller) {
+    pub fn succeeded(&self, caller: &Caller, session: Option<u32>) {
         let mut kept = self.0.lock();
         if !kept.last.is_empty() {
-            kept.last.remove(&(caller.uid, caller.session()));
+            kept.last.remove(&(caller.uid, session.unwrap_or_else(|| caller.session())));
         }
     }
 
