@@ -8,13 +8,36 @@ use std::time::Duration;
 
 use common::counting::Fault;
 use common::{ROOT, SMALL, counting, now, tree_of};
+use filerfs::backend::{StorageBackend, VolumeName};
 use filerfs::tree::Tree;
 use tokio::sync::Semaphore;
 
-fn claim(tree: &Tree, volume: &str) {
+fn lock_of(tree: &Tree, volume: &str) -> u64 {
     let path = ["dummy", "volumes", volume, "lock"];
-    let ino = path.iter().fold(1, |dir, name| now(tree.lookup(dir, name.as_bytes(), &ROOT)).unwrap().ino);
-    assert!(now(tree.claim(ino, &ROOT)).unwrap().changed, "{volume}");
+    path.iter().fold(1, |dir, name| now(tree.lookup(dir, name.as_bytes(), &ROOT)).unwrap().ino)
+}
+
+fn claim(tree: &Tree, volume: &str) {
+    assert!(now(tree.claim(lock_of(tree, volume), &ROOT)).unwrap().changed, "{volume}");
+}
+
+/// Two shared flocks, and the answer to the first is on its way for long.
+#[tokio::test]
+async fn of_two_that_claim_at_once_one_is_sent_and_freed() {
+    let backend = counting(SMALL);
+    let tree = tree_of(backend.clone());
+    let (ino, late) = (lock_of(&tree, "db1"), Arc::new(Semaphore::new(0)));
+    let (faults, mut first) = (backend.clone(), Some(Fault::Answer(late.clone())));
+    *backend.watch.lock() = Some(Box::new(move |_| faults.faults.lock().extend(first.take())));
+    let answer = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        late.add_permits(1);
+    };
+    let (one, other, ()) = tokio::join!(tree.claim(ino, &ROOT), tree.claim(ino, &ROOT), answer);
+    assert_eq!((one.unwrap().changed, other.unwrap().changed), (true, false));
+    assert_eq!(backend.take_changes().len(), 1);
+    tree.unclaim(ino).await.unwrap();
+    assert_eq!(backend.locks(&VolumeName::new("db1").unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Among the processes of this host the mount decides; here is what the other hosts see of it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -21,10 +21,17 @@ const AT_ONCE: usize = 16;
 
 /// What processes hold.
 #[derive(Default)]
-pub struct Claims(Mutex<HashMap<Volume, Claim>>);
+pub struct Claims {
+    held: Mutex<HashMap<Volume, Claim>>,
+    turns: Mutex<HashMap<Volume, Weak<Turn>>>,
+}
 
 /// A volume of an endpoint.
 type Volume = (String, Identity);
+
+/// What is held of a volume is taken, prolonged and ended one after another: a request that another has overtaken
+/// would prolong and free nothing, and a prolonging that came after the end would make the lock anew.
+type Turn = tokio::sync::Mutex<()>;
 
 #[derive(Clone)]
 struct Claim {
@@ -42,14 +49,13 @@ struct Claim {
     made: bool,
     /// The lock was broken, or is another host's now.
     lost: bool,
-    /// A prolonging that came after the end would make the lock anew.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    turn: Arc<Turn>,
 }
 
 impl Claims {
     /// The process that holds a volume.
     pub fn holder(&self, at: &Place) -> Option<u32> {
-        self.0.lock().get(&key(at)?).map(|claim| claim.pid)
+        self.held.lock().get(&key(at)?).map(|claim| claim.pid)
     }
 
     /// The host's lock is as somebody has written it: it does not go with the processes any more.
@@ -60,10 +66,20 @@ impl Claims {
     /// Nothing is prolonged any more when this ends: the lock may be broken.
     pub async fn give_up(&self, at: &Place) {
         self.lose(at);
-        let turn = key(at).and_then(|key| Some(self.0.lock().get(&key)?.turn.clone()));
+        let turn = key(at).and_then(|key| Some(self.held.lock().get(&key)?.turn.clone()));
         if let Some(turn) = turn {
             drop(turn.lock().await);
         }
+    }
+
+    fn turn(&self, of: &Volume) -> Arc<Turn> {
+        let (held, mut turns) = (self.held.lock().len(), self.turns.lock());
+        if turns.len() > 2 * held + AT_ONCE {
+            turns.retain(|_, turn| turn.strong_count() > 0);
+        }
+        let turn = turns.get(of).and_then(Weak::upgrade).unwrap_or_default();
+        turns.insert(of.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     fn lose(&self, at: &Place) {
@@ -72,7 +88,7 @@ impl Claims {
 
     fn change(&self, at: &Place, change: impl FnOnce(&mut Claim)) {
         if let Some(key) = key(at)
-            && let Some(claim) = self.0.lock().get_mut(&key)
+            && let Some(claim) = self.held.lock().get_mut(&key)
         {
             change(claim);
         }
@@ -89,13 +105,13 @@ impl Claims {
 
     /// Whether this very claim has not ended, and is not lost.
     fn has(&self, claim: &Claim) -> bool {
-        let claims = self.0.lock();
+        let claims = self.held.lock();
         let now = key(&claim.at).and_then(|key| claims.get(&key));
         now.is_some_and(|now| now.new.request == claim.new.request && !now.lost)
     }
 
     fn all(&self) -> Vec<Claim> {
-        self.0.lock().values().cloned().collect()
+        self.held.lock().values().cloned().collect()
     }
 }
 
@@ -118,7 +134,9 @@ impl Tree {
             return Ok(Done::default());
         };
         self.check_may_write(&node, caller)?;
-        if self.shared.claims.0.lock().contains_key(&key) {
+        let turn = self.shared.claims.turn(&key);
+        let _turn = turn.lock().await;
+        if self.shared.claims.held.lock().contains_key(&key) {
             return Ok(Done::default());
         }
         let (volume, backend) = (node.place.volume().await?, node.place.backend()?);
@@ -141,16 +159,16 @@ impl Tree {
         })?;
         let (made, token, lapses) =
             (lock.taken.request == new.request, lock.token, lapses(&lock, &new, begun));
-        let (at, pid, turn) = (node.place.clone(), caller.pid, Arc::default());
-        let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn };
-        self.shared.claims.0.lock().insert(key, claim);
+        let (at, pid) = (node.place.clone(), caller.pid);
+        let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn: turn.clone() };
+        self.shared.claims.held.lock().insert(key, claim);
         Ok(Done { changed: made, ..Done::default() })
     }
 
     /// No process holds a lock on this file any more.
     pub async fn unclaim(&self, ino: u64) -> Result<Done> {
         let node = self.inodes.get(ino)?;
-        let claim = key(&node.place).and_then(|key| self.shared.claims.0.lock().remove(&key));
+        let claim = key(&node.place).and_then(|key| self.shared.claims.held.lock().remove(&key));
         let Some(claim) = claim else { return Ok(Done::default()) };
         match claim.end().await {
             // The volume is gone, and its lock with it.
@@ -161,7 +179,7 @@ impl Tree {
 
     /// The mount ends, and with it what processes hold through it.
     pub async fn unclaim_all(&self) {
-        let claims = std::mem::take(&mut *self.shared.claims.0.lock());
+        let claims = std::mem::take(&mut *self.shared.claims.held.lock());
         let end = async |claim: Claim| {
             if let Err(error) = claim.end().await {
                 tracing::warn!(%error, "a lock that a process held cannot be freed, and lapses");
