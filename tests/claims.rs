@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::counting::Fault;
 use common::{ROOT, SMALL, counting, now, tree_of};
 use filerfs::backend::{StorageBackend, VolumeName};
-use filerfs::tree::Tree;
+use filerfs::tree::{Opening, Tree};
 use tokio::sync::Semaphore;
 
 fn lock_of(tree: &Tree, volume: &str) -> u64 {
@@ -38,6 +38,28 @@ async fn of_two_that_claim_at_once_one_is_sent_and_freed() {
     assert_eq!(backend.take_changes().len(), 1);
     tree.unclaim(ino).await.unwrap();
     assert_eq!(backend.locks(&VolumeName::new("db1").unwrap()).await.unwrap(), None);
+}
+
+/// After a crash, the second of them must not undo what the first was told.
+#[tokio::test]
+async fn of_two_that_write_a_lock_at_once_the_second_is_sent_after_the_first() {
+    let backend = counting(SMALL);
+    let tree = tree_of(backend.clone());
+    let (ino, late) = (lock_of(&tree, "db1"), Arc::new(Semaphore::new(0)));
+    let (faults, mut first) = (backend.clone(), Some(Fault::Answer(late.clone())));
+    *backend.watch.lock() = Some(Box::new(move |_| faults.faults.lock().extend(first.take())));
+    let write = async || {
+        let mode = Opening { writes: true, truncates: true, ..Opening::default() };
+        let handle = tree.open(ino, mode, &ROOT).unwrap();
+        tree.write(ino, handle, 0, b"host1\n", &ROOT).await.unwrap();
+    };
+    let answer = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(backend.take_changes().len(), 1);
+        late.add_permits(1);
+    };
+    tokio::join!(write(), write(), answer);
+    assert_eq!(backend.take_changes().len(), 1);
 }
 
 #[tokio::test]

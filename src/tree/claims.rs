@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
 
 use super::place::{Object, Place};
 use super::shared::Options;
@@ -72,13 +73,18 @@ impl Claims {
         }
     }
 
-    fn turn(&self, of: &Volume) -> Arc<Turn> {
+    /// Waits for what is under way with the lock of a volume; nothing else is until this is dropped.
+    pub async fn turn(&self, at: &Place) -> Option<OwnedMutexGuard<()>> {
+        Some(self.turn_of(&key(at)?).lock_owned().await)
+    }
+
+    fn turn_of(&self, volume: &Volume) -> Arc<Turn> {
         let (held, mut turns) = (self.held.lock().len(), self.turns.lock());
         if turns.len() > 2 * held + AT_ONCE {
             turns.retain(|_, turn| turn.strong_count() > 0);
         }
-        let turn = turns.get(of).and_then(Weak::upgrade).unwrap_or_default();
-        turns.insert(of.clone(), Arc::downgrade(&turn));
+        let turn = turns.get(volume).and_then(Weak::upgrade).unwrap_or_default();
+        turns.insert(volume.clone(), Arc::downgrade(&turn));
         turn
     }
 
@@ -134,7 +140,7 @@ impl Tree {
             return Ok(Done::default());
         };
         self.check_may_write(&node, caller)?;
-        let turn = self.shared.claims.turn(&key);
+        let turn = self.shared.claims.turn_of(&key);
         let _turn = turn.lock().await;
         if self.shared.claims.held.lock().contains_key(&key) {
             return Ok(Done::default());

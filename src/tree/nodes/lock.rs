@@ -69,6 +69,8 @@ impl Write for Lock {
             (Asked::Taken(host, ttl), _) => {
                 let new = NewLock { ttl, uid: caller.uid, process: caller.program(), ..NewLock::of(host) };
                 change(async move {
+                    // Of two that come at once, the journal shall know that the host had it before the second.
+                    let _turn = place.shared.claims.turn(&place).await;
                     // If it was a process's, it stays now when that one ends.
                     place.shared.claims.disown(&place);
                     backend.create_lock(&volume.name, &new).await.map(drop)
