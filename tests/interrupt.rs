@@ -6,11 +6,13 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::counting::Fault;
 use common::mounted::Mount;
 use filerfs::backend::{Error, Kind};
+use tokio::sync::Semaphore;
 
 /// Much longer than anybody waits who is let go.
 const SLOW: Duration = Duration::from_secs(60);
@@ -336,6 +338,40 @@ fn a_caller_that_cannot_be_seen_waits_for_its_answer() {
     let _ = Command::new("umount").arg(dir.path()).status();
     assert!(served.wait().is_ok());
     assert!(output.status.success() && text.starts_with("5368709120\n10.0.0.2\ntime="), "{output:?}");
+}
+
+/// Its file is closed before anybody knows that it has got the lock.
+#[test]
+fn who_is_killed_while_its_lock_is_under_way_holds_nothing() {
+    let fcntl = "import fcntl; fcntl.lockf(open('dummy/volumes/db1/lock', 'r+'), fcntl.LOCK_EX)";
+    let ways: [(&str, &[&str]); 2] =
+        [("flock", &["--no-fork", "dummy/volumes/db1/lock", "sleep", "60"]), ("python3", &["-c", fcntl])];
+    for (program, arguments) in ways {
+        let mount = Mount::small();
+        let (backend, late) = (mount.backend.clone(), Arc::new(Semaphore::new(0)));
+        let answer = late.clone();
+        *mount.backend.watch.lock() =
+            Some(Box::new(move |_| backend.faults.lock().push_back(Fault::Answer(answer.clone()))));
+        let mut child = start(&mount, program, arguments);
+        let begun = Instant::now();
+        while mount.backend.take_changes().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{program} asked for no lock");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        *mount.backend.watch.lock() = None;
+        kill(&child, libc::SIGKILL);
+        assert!(end(&mut child).is_some(), "{program}");
+        // Its end has reached the daemon, or does so now.
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(mount.read("dummy/volumes/db1/lock"), "admin1\n", "{program}");
+        late.add_permits(9);
+        let begun = Instant::now();
+        while !mount.read("dummy/volumes/db1/lock").is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "the lock of {program} was not freed");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(start(&mount, "flock", &["-n", "dummy/volumes/db1/lock", "true"]).wait().unwrap().success());
+    }
 }
 
 /// A terminal full of them, while others are served.

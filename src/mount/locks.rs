@@ -97,6 +97,10 @@ impl Locks {
         let mut grant = Grant { locks: self, ino, owner: wanted.owner, before: Some(before) };
         let done = tree.claim(ino, caller).await?;
         grant.before = None;
+        // Who was killed meanwhile has closed the file, and there was nothing to give back then.
+        if self.files.lock().leaves(ino) {
+            self.leave(tree, ino).await?;
+        }
         Ok(done)
     }
 
@@ -104,18 +108,16 @@ impl Locks {
     pub async fn free(&self, tree: &Tree, ino: u64, owner: u64, start: u64, end: u64) -> Result<Done> {
         let leaves = {
             let mut files = self.files.lock();
-            let leaves = files.cut(ino, owner, start, end) && !files.held.contains_key(&ino);
-            if leaves {
-                let leaving = Lock { owner: LEAVING, start: 0, end: u64::MAX, exclusive: true, pid: 0 };
-                files.held.insert(ino, vec![leaving]);
-            }
-            leaves
+            files.cut(ino, owner, start, end) && files.leaves(ino)
         };
-        let unclaimed = if leaves { tree.unclaim(ino).await } else { Ok(Done::default()) };
-        if leaves {
-            self.files.lock().cut(ino, LEAVING, 0, u64::MAX);
-        }
+        let freed = if leaves { self.leave(tree, ino).await } else { Ok(Done::default()) };
         self.freed.notify_waiters();
+        freed
+    }
+
+    async fn leave(&self, tree: &Tree, ino: u64) -> Result<Done> {
+        let unclaimed = tree.unclaim(ino).await;
+        self.files.lock().cut(ino, LEAVING, 0, u64::MAX);
         unclaimed
     }
 }
@@ -144,6 +146,16 @@ impl Files {
         self.cut(ino, wanted.owner, wanted.start, wanted.end);
         self.held.entry(ino).or_default().push(wanted);
         Ok(before)
+    }
+
+    /// Whether nobody holds a lock on a file: then nobody takes one until the other hosts can see that.
+    fn leaves(&mut self, ino: u64) -> bool {
+        let leaves = !self.held.contains_key(&ino);
+        if leaves {
+            let leaving = Lock { owner: LEAVING, start: 0, end: u64::MAX, exclusive: true, pid: 0 };
+            self.held.insert(ino, vec![leaving]);
+        }
+        leaves
     }
 
     fn of(&self, ino: u64, owner: u64) -> impl Iterator<Item = Lock> {
@@ -183,8 +195,8 @@ impl Drop for Grant<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             let mut files = self.locks.files.lock();
-            files.cut(self.ino, self.owner, 0, u64::MAX);
-            if !before.is_empty() {
+            // Nothing is given back to one that has closed the file meanwhile.
+            if files.cut(self.ino, self.owner, 0, u64::MAX) && !before.is_empty() {
                 files.held.entry(self.ino).or_default().extend(before);
             }
             // Nobody is told: the one that gives it back would hear it first, and who else waits asks again soon.

@@ -140,9 +140,14 @@ impl Tree {
             return Ok(Done::default());
         };
         self.check_may_write(&node, caller)?;
-        let turn = self.shared.claims.turn_of(&key);
+        let (claims, turn) = (&self.shared.claims, self.shared.claims.turn_of(&key));
+        let is_held = || claims.held.lock().contains_key(&key);
+        // Nobody waits for what is prolonged.
+        if is_held() {
+            return Ok(Done::default());
+        }
         let _turn = turn.lock().await;
-        if self.shared.claims.held.lock().contains_key(&key) {
+        if is_held() {
             return Ok(Done::default());
         }
         let (volume, backend) = (node.place.volume().await?, node.place.backend()?);
@@ -167,7 +172,7 @@ impl Tree {
             (lock.taken.request == new.request, lock.token, lapses(&lock, &new, begun));
         let (at, pid) = (node.place.clone(), caller.pid);
         let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn: turn.clone() };
-        self.shared.claims.held.lock().insert(key, claim);
+        claims.held.lock().insert(key, claim);
         Ok(Done { changed: made, ..Done::default() })
     }
 
