@@ -16,7 +16,7 @@ use fuser::{
 };
 
 use super::answer::{Answers, Op};
-use super::callers::{caller, has_open};
+use super::callers::{caller, has_open, was_killed};
 use super::locks::Lock;
 use super::replies::{Answer, Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
@@ -248,12 +248,16 @@ impl Filesystem for Adapter {
         }
         let (answers, caller) = (self.0.clone(), caller(request));
         let work = async move {
-            let flushed = match owes {
-                true => answers.tree.flush(ino.0, handle.0, &caller, has_open).await,
-                false => Ok(Done::default()),
+            let flush = async || {
+                if was_killed(caller.pid).await {
+                    answers.tree.abandon(ino.0, handle.0, &caller).await?;
+                }
+                answers.tree.flush(ino.0, handle.0, &caller, has_open).await
             };
-            let freed = answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await?;
-            flushed.map(|done| ((), Done { changed: done.changed || freed.changed, ..done }))
+            let flushed = if owes { flush().await } else { Ok(Done::default()) };
+            let freed = answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await;
+            let (flushed, freed) = (flushed?, freed?);
+            Ok(((), Done { changed: flushed.changed || freed.changed, ..flushed }))
         };
         self.0.change(at("close", ino), caller, reply, work);
     }

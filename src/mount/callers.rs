@@ -146,6 +146,14 @@ fn is_go(pid: u32) -> bool {
     beginning.windows(NOTE.len()).any(|window| window == NOTE)
 }
 
+/// Whether a signal has ended the process that asks: its files are closed then, and it did not close them itself.
+pub async fn was_killed(thread: u32) -> bool {
+    const STATUS: usize = 49;
+    const SIGNAL: u64 = 0x7f;
+    let status = proc::look(move || proc::stat(thread, STATUS)).await.flatten();
+    status.is_some_and(|status| status & SIGNAL != 0)
+}
+
 /// Whether one of these processes has a file of this path below some mount point open. Reading these links asks the
 /// kernel alone, never the mount; but a process that is about to run another program lets nobody look until its
 /// files are closed, which may be what it waits for here. Then it is said to have the file open.

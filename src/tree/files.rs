@@ -124,6 +124,24 @@ impl Tree {
         self.finish(&handle, |path| still_open(who, path)).await
     }
 
+    /// A signal has ended the process that closes a file: if it opened the file, or has written last, what waits for
+    /// a close is no whole text, and nothing comes of it.
+    pub async fn abandon(&self, ino: u64, handle: u64, caller: &Caller) -> Result<()> {
+        let handle = self.handles.file(handle, || self.inodes.get(ino))?;
+        let writer = handle.writer.load(Ordering::Relaxed);
+        if ![handle.opener.pid, writer].iter().any(|thread| *thread != 0 && caller.is_of_process(*thread)) {
+            return Ok(());
+        }
+        let mut writing = handle.writing.lock().await;
+        let message = match (writing.replacement(), writing.owes()) {
+            (Some(_), _) => "a signal ended the program before the list was whole: nothing is taken away",
+            (None, true) => "a signal ended the program in the middle of a line, which is not applied",
+            (None, false) => return Ok(()),
+        };
+        writing.refuse();
+        Err(Error::new(Kind::Interrupted, message).hint("what was written before is applied; write it again"))
+    }
+
     /// Whether a close of this open file can have anything to do.
     pub fn owes(&self, handle: u64) -> bool {
         self.handles.owes(handle)

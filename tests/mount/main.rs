@@ -8,6 +8,7 @@ mod apart;
 mod callers;
 mod execs;
 mod hostile;
+mod killed;
 mod nothing;
 mod panics;
 mod refusals;
