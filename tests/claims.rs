@@ -40,6 +40,17 @@ async fn of_two_that_claim_at_once_one_is_sent_and_freed() {
     assert_eq!(backend.locks(&VolumeName::new("db1").unwrap()).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_claim_on_a_file_that_the_kernel_has_forgotten_is_freed() {
+    let backend = counting(SMALL);
+    let tree = tree_of(backend.clone());
+    claim(&tree, "db1");
+    let ino = lock_of(&tree, "db1");
+    tree.inodes.forget(ino, u64::MAX);
+    assert!(tree.unclaim(ino).await.unwrap().changed);
+    assert_eq!(backend.locks(&VolumeName::new("db1").unwrap()).await.unwrap(), None);
+}
+
 /// After a crash, the second of them must not undo what the first was told.
 #[tokio::test]
 async fn of_two_that_write_a_lock_at_once_the_second_is_sent_after_the_first() {

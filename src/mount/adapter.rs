@@ -256,8 +256,7 @@ impl Filesystem for Adapter {
             };
             let flushed = if owes { flush().await } else { Ok(Done::default()) };
             let freed = answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await;
-            let (flushed, freed) = (flushed?, freed?);
-            Ok(((), Done { changed: flushed.changed || freed.changed, ..flushed }))
+            Ok(((), flushed?.and(&freed?)))
         };
         self.0.change(at("close", ino), caller, reply, work);
     }
@@ -282,11 +281,13 @@ impl Filesystem for Adapter {
             return reply.ok();
         }
         let work = async move {
-            let mut done = if owes { answers.tree.release(handle.0).await? } else { Done::default() };
-            if let Some(owner) = owner {
-                done.changed |= answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await?.changed;
-            }
-            Ok(((), done))
+            let released = if owes { answers.tree.release(handle.0).await } else { Ok(Done::default()) };
+            // Also if that failed.
+            let freed = match owner {
+                Some(owner) => answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await,
+                None => Ok(Done::default()),
+            };
+            Ok(((), released?.and(&freed?)))
         };
         self.0.change(at("release", ino), caller(request), reply, work);
     }

@@ -12,9 +12,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::place::{Object, Place};
 use super::shared::Options;
-use super::table::{Caller, Node as Is};
-use super::{Done, Error, Kind, Result, Tree};
-use crate::backend::{By, Identity, Lock, NewLock, StorageBackend, VolumeName};
+use super::table::Caller;
+use super::{Done, Error, Kind, Result, Tree, nodes};
+use crate::backend::{By, Lock, NewLock, StorageBackend, VolumeName};
 use crate::clock::since_boot;
 
 /// So many locks are prolonged, or freed, at a time.
@@ -27,8 +27,8 @@ pub struct Claims {
     turns: Mutex<HashMap<Volume, Weak<Turn>>>,
 }
 
-/// A volume of an endpoint.
-type Volume = (String, Identity);
+/// A volume, by the inode number of its `lock`: the kernel may forget the file before what it asked for has come.
+type Volume = u64;
 
 /// What is held of a volume is taken, prolonged and ended one after another: a request that another has overtaken
 /// would prolong and free nothing, and a prolonging that came after the end would make the lock anew.
@@ -75,16 +75,16 @@ impl Claims {
 
     /// Waits for what is under way with the lock of a volume; nothing else is until this is dropped.
     pub async fn turn(&self, at: &Place) -> Option<OwnedMutexGuard<()>> {
-        Some(self.turn_of(&key(at)?).lock_owned().await)
+        Some(self.turn_of(key(at)?).lock_owned().await)
     }
 
-    fn turn_of(&self, volume: &Volume) -> Arc<Turn> {
+    fn turn_of(&self, volume: Volume) -> Arc<Turn> {
         let (held, mut turns) = (self.held.lock().len(), self.turns.lock());
         if turns.len() > 2 * held + AT_ONCE {
             turns.retain(|_, turn| turn.strong_count() > 0);
         }
-        let turn = turns.get(volume).and_then(Weak::upgrade).unwrap_or_default();
-        turns.insert(volume.clone(), Arc::downgrade(&turn));
+        let turn = turns.get(&volume).and_then(Weak::upgrade).unwrap_or_default();
+        turns.insert(volume, Arc::downgrade(&turn));
         turn
     }
 
@@ -136,12 +136,12 @@ impl Tree {
     /// A process takes a lock on a file. On `lock` that is the lock of the volume, under the name of this host.
     pub async fn claim(&self, ino: u64, caller: &Caller) -> Result<Done> {
         let node = self.inodes.get(ino)?;
-        let (Is::File(_), "lock", Some(key)) = (&node.row.node, node.row.name, key(&node.place)) else {
+        if key(&node.place) != Some(ino) {
             return Ok(Done::default());
-        };
+        }
         self.check_may_write(&node, caller)?;
-        let (claims, turn) = (&self.shared.claims, self.shared.claims.turn_of(&key));
-        let is_held = || claims.held.lock().contains_key(&key);
+        let (claims, turn) = (&self.shared.claims, self.shared.claims.turn_of(ino));
+        let is_held = || claims.held.lock().contains_key(&ino);
         // Nobody waits for what is prolonged.
         if is_held() {
             return Ok(Done::default());
@@ -172,14 +172,13 @@ impl Tree {
             (lock.taken.request == new.request, lock.token, lapses(&lock, &new, begun));
         let (at, pid) = (node.place.clone(), caller.pid);
         let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn: turn.clone() };
-        claims.held.lock().insert(key, claim);
+        claims.held.lock().insert(ino, claim);
         Ok(Done { changed: made, ..Done::default() })
     }
 
     /// No process holds a lock on this file any more.
     pub async fn unclaim(&self, ino: u64) -> Result<Done> {
-        let node = self.inodes.get(ino)?;
-        let claim = key(&node.place).and_then(|key| self.shared.claims.held.lock().remove(&key));
+        let claim = self.shared.claims.held.lock().remove(&ino);
         let Some(claim) = claim else { return Ok(Done::default()) };
         match claim.end().await {
             // The volume is gone, and its lock with it.
@@ -250,8 +249,6 @@ fn lapses(lock: &Lock, new: &NewLock, begun: Duration) -> Duration {
 }
 
 fn key(at: &Place) -> Option<Volume> {
-    match &at.object {
-        Object::Volume(endpoint, volume) => Some((endpoint.name.clone(), volume.identity)),
-        _ => None,
-    }
+    let is_volume = matches!(at.object, Object::Volume(..));
+    nodes::volume::row().child("lock").filter(|_| is_volume).map(|row| at.ino(row))
 }

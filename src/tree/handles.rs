@@ -88,11 +88,6 @@ impl Handles {
     pub fn close_dir(&self, number: u64) {
         self.dirs.lock().remove(&number);
     }
-
-    /// How many files are open.
-    pub fn open_files(&self) -> usize {
-        self.files.lock().len()
-    }
 }
 
 impl Handle {

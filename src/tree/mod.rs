@@ -114,6 +114,11 @@ pub struct Done {
 }
 
 impl Done {
+    /// What was done here, and that something was there.
+    pub fn and(self, other: &Done) -> Done {
+        Done { changed: self.changed || other.changed, ..self }
+    }
+
     fn scratch() -> Done {
         Done { scratch: true, ..Done::default() }
     }
