@@ -9,6 +9,7 @@ mod callers;
 mod execs;
 mod hostile;
 mod killed;
+mod mortals;
 mod nothing;
 mod panics;
 mod refusals;
