@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::backend::{By, Identity, Lock, NewLock, Unlock};
+use crate::backend::{By, Identity, Lock, NewLock};
 
 /// By volume.
 #[derive(Default)]
@@ -33,15 +33,12 @@ impl Counted {
         counted.insert(volume, Taken { token, request });
     }
 
-    /// Nobody counts on a lock any more that is freed so.
-    pub fn freed(&self, volume: Identity, lock: &Unlock) {
-        let mut counted = self.0.lock();
-        if counted.get(&volume).is_some_and(|taken| lock.request.is_none() || taken.request == lock.request) {
-            counted.remove(&volume);
-        }
+    /// The process that took a lock by this request has ended, and counts on nothing.
+    pub fn ended(&self, request: &str) {
+        self.0.lock().retain(|_, taken| taken.request.as_deref() != Some(request));
     }
 
-    /// The volume is gone.
+    /// Its lock was freed or broken by us, or the volume is gone.
     pub fn forget(&self, volume: Identity) {
         self.0.lock().remove(&volume);
     }

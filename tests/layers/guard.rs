@@ -258,6 +258,22 @@ async fn what_a_process_lost_is_not_changed_until_it_lets_go() {
     }
 }
 
+/// The filer does not answer when the process ends: nothing can be freed, and the lock lapses.
+#[tokio::test]
+async fn who_has_ended_counts_on_nothing_though_nothing_could_be_freed() {
+    for change in guarded() {
+        let stack = stack();
+        let process = NewLock { by: By::Process, ..NewLock::of(h("host1")) };
+        take(&stack.here, &process).await;
+        *stack.storage.refusal.lock() = Some(Kind::Unreachable);
+        let error = stack.here.remove_lock(&v("db1"), &process.unlock()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unreachable);
+        *stack.storage.refusal.lock() = None;
+        lost(&stack).await;
+        (change.make)(&stack.here).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_registry_that_cannot_be_asked_lets_nothing_be_changed() {
     for change in guarded() {

@@ -195,18 +195,18 @@ impl StorageBackend for Registered {
         if self.own.locks {
             return self.backend.remove_lock(volume, lock).await;
         }
+        // Whatever comes of this.
+        lock.request.iter().for_each(|request| self.counted.ended(request));
         let of = self.find(volume).await?;
-        let Some(request) = &lock.request else {
-            self.registry.release(&of, lock).await?;
-            if lock.host == self.host {
-                self.counted.freed(of.volume, lock);
-            }
-            return Ok(());
-        };
-        // A process that has ended counts on nothing, whatever comes of this.
-        self.counted.freed(of.volume, lock);
         self.registry.release(&of, lock).await?;
-        self.free_among_processes(&of, &lock.host, request).await
+        match &lock.request {
+            Some(request) => self.free_among_processes(&of, &lock.host, request).await,
+            None if lock.host == self.host => {
+                self.counted.forget(of.volume);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn nfs_locks(&self, volume: &VolumeName) -> Result<Vec<String>> {
