@@ -60,7 +60,7 @@ pub fn answer(results: &str) -> String {
 pub fn volume(name: &str) -> String {
     format!(
         "<volume-attributes><volume-id-attributes><containing-aggregate-name>aggr1</containing-aggregate-name>\
-         <name>{name}</name><owning-vserver-name>vs1</owning-vserver-name><uuid>uuid-{name}</uuid>\
+         <junction-path>/{name}</junction-path><name>{name}</name><owning-vserver-name>vs1</owning-vserver-name><uuid>uuid-{name}</uuid>\
          </volume-id-attributes><volume-space-attributes><size-total>30003200</size-total>\
          <size-used>204800</size-used></volume-space-attributes><volume-state-attributes><state>online</state>\
          </volume-state-attributes></volume-attributes>"

@@ -178,3 +178,27 @@ async fn a_step_that_is_refused_says_which_were_done() {
     assert!(error.to_string().starts_with("after the volume was done"), "{error}");
     assert!(error.to_string().contains("Insufficient privileges"), "{error}");
 }
+
+/// The filer may refuse after it has unmounted the volume: its clients must not lose it.
+#[tokio::test]
+async fn a_volume_that_is_not_restricted_stays_mounted() {
+    let filer = Filer::small();
+    let refusal = || FaultKind::Errno { errno: 13158, reason: "A move of the volume is in progress".into() };
+    filer.running.inject(Fault::new("volume-restrict", refusal()));
+    let before = filer.endpoint("").get_volume(&v("db2")).await.unwrap();
+    let endpoint = filer.endpoint("");
+    filer.take_calls();
+    let error = endpoint.restrict_volume(&v("db2")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::InUse);
+    assert!(!error.to_string().contains("unmount"), "{error}");
+    assert_eq!(endpoint.get_volume(&v("db2")).await.unwrap().settings, before.settings);
+    filer.running.inject(Fault::new("volume-mount", refusal()));
+    let error = endpoint.restrict_volume(&v("db2")).await.unwrap_err();
+    assert!(error.to_string().starts_with("it was unmounted from /db2, and could not be"), "{error}");
+    filer.running.forget_faults();
+    assert_eq!(endpoint.get_volume(&v("db2")).await.unwrap().settings.junction_path.as_deref(), Some(""));
+    filer.take_calls();
+    // What is not mounted need not be unmounted.
+    endpoint.restrict_volume(&v("db2")).await.unwrap();
+    assert_eq!(filer.take_calls(), "volume-get-iter 1, volume-restrict 1");
+}

@@ -306,17 +306,25 @@ impl Zapi {
         })
     }
 
-    /// A restricted volume that is mounted cannot be: it is unmounted first.
+    /// A mounted volume cannot be restricted: it is unmounted first. If it is refused then, its clients get it back: the
+    /// filer forgets where it was mounted, so that is asked before.
     pub(super) async fn restrict(&self, name: &VolumeName) -> Result<()> {
-        if !possible(name) {
-            return Err(missing(name));
+        let path = self.shown(name).await?.volume_id_attributes.junction_path;
+        if path.is_some() {
+            self.unmount(name).await.map_err(|error| of_volume(error, name))?;
         }
-        self.unmount(name).await.map_err(|error| of_volume(error, name))?;
         let restricted = self.tell("volume-restrict", Element::new().text("name", name)).await;
-        restricted.map_err(|error| match of_volume(error, name) {
-            error if error.kind() == Kind::NotFound => error,
-            error => after(&["the unmount"], error),
-        })
+        let Err(error) = restricted.map_err(|error| of_volume(error, name)) else { return Ok(()) };
+        let Some(path) = path.filter(|_| error.kind() != Kind::NotFound) else { return Err(error) };
+        if error.sent == Sent::Unknown {
+            return Err(after(&["the unmount"], error));
+        }
+        match self.mount(name, &path).await {
+            Ok(()) => Err(error),
+            Err(_) => {
+                Err(error.context(format!("it was unmounted from {path}, and could not be mounted again")))
+            }
+        }
     }
 
     pub(super) async fn unmount(&self, name: &VolumeName) -> Result<()> {
