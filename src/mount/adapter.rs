@@ -16,7 +16,7 @@ use fuser::{
 };
 
 use super::answer::{Answers, Op};
-use super::callers::{caller, has_open, was_killed};
+use super::callers::{Proc, caller};
 use super::locks::Lock;
 use super::replies::{Answer, Listed, Opened};
 use crate::tree::limits::LIST_BYTES;
@@ -248,13 +248,10 @@ impl Filesystem for Adapter {
         }
         let (answers, caller) = (self.0.clone(), caller(request));
         let work = async move {
-            let flush = async || {
-                if was_killed(caller.pid).await {
-                    answers.tree.abandon(ino.0, handle.0, &caller).await?;
-                }
-                answers.tree.flush(ino.0, handle.0, &caller, has_open).await
+            let flushed = match owes {
+                true => answers.tree.flush(ino.0, handle.0, &caller, Proc).await,
+                false => Ok(Done::default()),
             };
-            let flushed = if owes { flush().await } else { Ok(Done::default()) };
             let freed = answers.locks.free(&answers.tree, ino.0, owner.0, 0, u64::MAX).await;
             Ok(((), flushed?.and(&freed?)))
         };

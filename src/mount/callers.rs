@@ -11,6 +11,7 @@ use nix::unistd::{Pid, getsid};
 use parking_lot::Mutex;
 
 use super::proc;
+use crate::tree::Closing;
 use crate::tree::table::{Caller, Process, Processes};
 
 /// Who asks.
@@ -25,7 +26,7 @@ pub fn command(pid: u32) -> Name {
 
 /// `/proc`. A process that cannot be seen from here is 0.
 #[derive(Debug)]
-struct Proc;
+pub struct Proc;
 
 impl Processes for Proc {
     fn session(&self, thread: u32) -> u32 {
@@ -146,20 +147,22 @@ fn is_go(pid: u32) -> bool {
     beginning.windows(NOTE.len()).any(|window| window == NOTE)
 }
 
-/// Whether a signal has ended the process that asks: its files are closed then, and it did not close them itself.
-pub async fn was_killed(thread: u32) -> bool {
-    const STATUS: usize = 49;
-    const SIGNAL: u64 = 0x7f;
-    let status = proc::look(move || proc::stat(thread, STATUS)).await.flatten();
-    status.is_some_and(|status| status & SIGNAL != 0)
-}
+impl Closing for Proc {
+    /// Below some mount point. Reading these links asks the kernel alone, never the mount; but a process that is about
+    /// to run another program lets nobody look until its files are closed, which may be what it waits for here. Then
+    /// it is said to have the file open.
+    async fn has_open(&self, processes: [u32; 2], path: String) -> bool {
+        let look = move || processes.iter().any(|process| one_has_open(*process, &path));
+        proc::look(look).await.unwrap_or(true)
+    }
 
-/// Whether one of these processes has a file of this path below some mount point open. Reading these links asks the
-/// kernel alone, never the mount; but a process that is about to run another program lets nobody look until its
-/// files are closed, which may be what it waits for here. Then it is said to have the file open.
-pub async fn has_open(processes: [u32; 2], path: String) -> bool {
-    let look = move || processes.iter().any(|process| one_has_open(*process, &path));
-    proc::look(look).await.unwrap_or(true)
+    /// The status is there before the kernel closes the files, and as long as nobody has waited for the process.
+    async fn was_killed(&self, process: u32) -> bool {
+        const STATUS: usize = 49;
+        const SIGNAL: u64 = 0x7f;
+        let status = proc::look(move || proc::stat(process, STATUS)).await.flatten();
+        status.is_some_and(|status| status & SIGNAL != 0)
+    }
 }
 
 fn one_has_open(pid: u32, path: &str) -> bool {

@@ -100,46 +100,31 @@ impl Tree {
     }
 
     /// Closes one descriptor of a file: applies what waited for its newline. Another process than the one that
-    /// has written closes only a copy, if `still_open` says that the path is open yet in that one. A list that was
-    /// emptied comes down to the lines that came, unless the process that opened the file, or the one that closes
-    /// it, has the path open yet: then more lines may come.
-    pub async fn flush<F: Future<Output = bool> + Send>(
-        &self,
-        ino: u64,
-        handle: u64,
-        caller: &Caller,
-        still_open: impl Fn([u32; 2], String) -> F + Send + Sync,
-    ) -> Result<Done> {
+    /// has written closes only a copy, if the path is open yet in that one. A list that was emptied comes down to the
+    /// lines that came, unless the process that opened the file, or the one that closes it, has the path open yet:
+    /// then more lines may come. If a signal has ended one of them, what waits is no whole text.
+    pub async fn flush(&self, ino: u64, handle: u64, caller: &Caller, closing: impl Closing) -> Result<Done> {
         let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let (opener, writer) = (&handle.opener, handle.writer.load(Ordering::Relaxed));
+        let (opener, writer) = (handle.opener.pid, handle.writer.load(Ordering::Relaxed));
+        let is_of = |thread| thread != 0 && caller.is_of_process(thread);
+        let is_writer = writer == 0 || is_of(writer);
+        if (is_writer || is_of(opener)) && closing.was_killed(caller.pid).await {
+            return abandon(&handle).await;
+        }
         // A child closes its copies when it runs another program. That is no close: half a text may have come,
         // and what comes of it is for the process to hear that writes it.
-        if writer != 0
-            && !caller.is_of_process(writer)
-            && still_open([writer, opener.pid], self.now(&handle).path()).await
-        {
-            return Ok(Done::default());
+        if !is_writer {
+            if closing.has_open([writer, opener], self.now(&handle).path()).await {
+                return Ok(Done::default());
+            }
+            // A signal ends a shell and its children at once, and any of them may be the first to close.
+            for process in [caller.pid, writer, opener] {
+                if closing.was_killed(process).await {
+                    return abandon(&handle).await;
+                }
+            }
         }
-        let who = [opener.pid, caller.pid];
-        self.finish(&handle, |path| still_open(who, path)).await
-    }
-
-    /// A signal has ended the process that closes a file: if it opened the file, or has written last, what waits for
-    /// a close is no whole text, and nothing comes of it.
-    pub async fn abandon(&self, ino: u64, handle: u64, caller: &Caller) -> Result<()> {
-        let handle = self.handles.file(handle, || self.inodes.get(ino))?;
-        let writer = handle.writer.load(Ordering::Relaxed);
-        if ![handle.opener.pid, writer].iter().any(|thread| *thread != 0 && caller.is_of_process(*thread)) {
-            return Ok(());
-        }
-        let mut writing = handle.writing.lock().await;
-        let message = match (writing.replacement(), writing.owes()) {
-            (Some(_), _) => "a signal ended the program before the list was whole: nothing is taken away",
-            (None, true) => "a signal ended the program in the middle of a line, which is not applied",
-            (None, false) => return Ok(()),
-        };
-        writing.refuse();
-        Err(Error::new(Kind::Interrupted, message).hint("what was written before is applied; write it again"))
+        self.finish(&handle, is_writer, |path| closing.has_open([opener, caller.pid], path)).await
     }
 
     /// Whether a close of this open file can have anything to do.
@@ -160,7 +145,7 @@ impl Tree {
     /// has done can be owed here.
     pub async fn release(&self, handle: u64) -> Result<Done> {
         match self.handles.close(handle) {
-            Some(handle) => self.finish(&handle, |_| std::future::ready(false)).await,
+            Some(handle) => self.finish(&handle, false, |_| std::future::ready(false)).await,
             None => Ok(Done::default()),
         }
     }
@@ -168,32 +153,21 @@ impl Tree {
     async fn finish<F: Future<Output = bool> + Send>(
         &self,
         handle: &Handle,
+        is_writer: bool,
         still_open: impl Fn(String) -> F + Send + Sync,
     ) -> Result<Done> {
         let node = self.now(handle);
-        let (place, to) = (&node.place, Target { node: &node, caller: &handle.opener });
         let mut writing = handle.writing.lock().await;
-        let pending = writing.close();
-        let mut changed = false;
-        if !pending.is_empty() {
-            let applied = match file(&node)? {
-                File::ReadOnly(_) => Ok(false),
-                File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, to).await,
-                File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, to).await,
-                File::List(list) => apply_lines(&**list, place, &mut writing, &pending).await,
-            };
-            changed = applied.inspect_err(|_| writing.failed = true)?;
+        if is_writer && let Some(error) = writing.untold.take() {
+            return Err(error);
         }
-        if let File::List(list) = file(&node)?
-            && let Some(lines) = writing.replacement().map(<[String]>::to_vec)
-            && !still_open(node.path()).await
-        {
-            // Tried once: whoever closed has heard of a refusal, and the release must not do it after all.
-            writing.owed = false;
-            changed |= run(list.finish(place, &lines).await?).await?;
+        let to = Target { node: &node, caller: &handle.opener };
+        let finished = apply_rest(to, &mut writing, still_open).await;
+        if !is_writer {
+            writing.untold = finished.as_ref().err().cloned();
         }
         drop(writing);
-        Ok(self.done(&node, changed))
+        Ok(self.done(&node, finished?))
     }
 
     /// Refuses a caller that could not open the file for writing.
@@ -246,6 +220,38 @@ impl Tree {
     }
 }
 
+/// What the system tells of processes that close a file. It may take a while.
+pub trait Closing: Send + Sync {
+    /// Whether one of these has a file of this path open.
+    fn has_open(&self, processes: [u32; 2], path: String) -> impl Future<Output = bool> + Send;
+
+    /// Whether a signal has ended it, as far as that can be told.
+    fn was_killed(&self, process: u32) -> impl Future<Output = bool> + Send;
+}
+
+/// Where nobody is killed.
+impl<A: Future<Output = bool> + Send, F: Fn([u32; 2], String) -> A + Send + Sync> Closing for F {
+    fn has_open(&self, processes: [u32; 2], path: String) -> impl Future<Output = bool> + Send {
+        self(processes, path)
+    }
+
+    fn was_killed(&self, _: u32) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+}
+
+/// Nothing comes of what waits for a close.
+async fn abandon(handle: &Handle) -> Result<Done> {
+    let mut writing = handle.writing.lock().await;
+    let message = match (writing.replacement(), writing.owes()) {
+        (Some(_), _) => "a signal ended the program before the list was whole: nothing is taken away",
+        (None, true) => "a signal ended the program in the middle of a line, which is not applied",
+        (None, false) => return Ok(Done::default()),
+    };
+    writing.refuse();
+    Err(Error::new(Kind::Interrupted, message).hint("what was written before is applied; write it again"))
+}
+
 /// What is written to, and by whom.
 #[derive(Clone, Copy)]
 struct Target<'a> {
@@ -278,6 +284,34 @@ async fn write_whole(
 
 async fn apply_whole(file: &dyn Write, text: &str, to: Target<'_>) -> Result<bool> {
     run(file.plan(&to.node.place, text, to.caller).await?).await
+}
+
+/// What waited for a close; and a list comes down to what came.
+async fn apply_rest<F: Future<Output = bool> + Send>(
+    to: Target<'_>,
+    writing: &mut Writing,
+    still_open: impl Fn(String) -> F + Send + Sync,
+) -> Result<bool> {
+    let (file, place, pending) = (file(to.node)?, &to.node.place, writing.close());
+    let mut changed = false;
+    if !pending.is_empty() {
+        let applied = match file {
+            File::ReadOnly(_) => Ok(false),
+            File::Scalar(file) => apply_whole(&**file, values::value(&pending)?, to).await,
+            File::Keyed(file) => apply_whole(&**file, values::utf8(&pending)?, to).await,
+            File::List(list) => apply_lines(&**list, place, writing, &pending).await,
+        };
+        changed = applied.inspect_err(|_| writing.failed = true)?;
+    }
+    if let File::List(list) = file
+        && let Some(lines) = writing.replacement().map(<[String]>::to_vec)
+        && !still_open(to.node.path()).await
+    {
+        // Tried once: whoever closed has heard of a refusal, and the release must not do it after all.
+        writing.owed = false;
+        changed |= run(list.finish(place, &lines).await?).await?;
+    }
+    Ok(changed)
 }
 
 /// A list: each complete line at once; the beginning of another is checked.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use crate::backend::{Error, Kind, Result};
-pub use files::Opening;
+pub use files::{Closing, Opening};
 use handles::Handles;
 use inodes::{Inodes, Node};
 use listing::LastList;

@@ -32,6 +32,8 @@ pub struct Writing {
     pub named: Vec<String>,
     /// Lines came that no close has brought the list down to yet.
     pub owed: bool,
+    /// What waited was refused when another process closed its copy: who has written hears of it at its own close.
+    pub untold: Option<Error>,
 }
 
 /// The text as it would be after a write.
@@ -90,11 +92,12 @@ impl Writing {
     pub fn refuse(&mut self) {
         self.failed = true;
         self.pending.clear();
+        self.untold = None;
     }
 
     /// Whether anything waits for a close.
     pub fn owes(&self) -> bool {
-        !self.pending.is_empty() || self.replacement().is_some()
+        !self.pending.is_empty() || self.replacement().is_some() || self.untold.is_some()
     }
 
     /// What waits to be applied at close. It is tried once: a later close has nothing to do.

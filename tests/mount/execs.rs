@@ -1,6 +1,7 @@
 //! Processes that run another program while they have files open: execve(2) closes them, or copies of them.
 
 use std::fs::{File, OpenOptions};
+use std::future::ready;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -8,7 +9,11 @@ use filerfs::backend::Kind;
 use nix::errno::Errno;
 use nix::unistd::close;
 
+use filerfs::tree::Opening;
+use filerfs::tree::table::{Caller, Processes};
+
 use crate::common::mounted::Mount;
+use crate::common::{ROOT, SMALL, counting, now, tree_of};
 
 /// Files of each kind; a text in two pieces, of which the first would be taken alone; and the change it is.
 const PIECES: [(&str, [&str; 2], &str); 3] = [
@@ -51,6 +56,52 @@ fn a_refusal_at_close_is_told_to_who_wrote_and_not_to_a_child() {
         *mount.backend.refusal.lock() = Some(Kind::NoSpace);
         run_another_program();
         assert_eq!(close(file), Err(Errno::ENOSPC), "{path}");
+    }
+}
+
+/// Each thread is a process.
+#[derive(Debug)]
+struct Apart;
+
+impl Processes for Apart {
+    fn session(&self, _: u32) -> u32 {
+        1
+    }
+    fn process_id(&self, thread: u32) -> u32 {
+        thread
+    }
+    fn process(&self, thread: u32) -> (u32, u64) {
+        (thread, 0)
+    }
+    fn command(&self, _: u32) -> String {
+        String::new()
+    }
+    fn groups(&self, _: u32) -> Vec<u32> {
+        Vec::new()
+    }
+    fn removes_unseen(&self, _: u32) -> bool {
+        false
+    }
+}
+
+/// Its copy is closed when the process that wrote has none any more, but has not been heard of yet.
+#[test]
+fn a_refusal_that_a_child_meets_first_is_told_to_who_wrote() {
+    for (path, pieces, _) in PIECES {
+        let (backend, [writer, child]) =
+            (counting(SMALL), [5, 6].map(|pid| Caller { pid, processes: &Apart, ..ROOT }));
+        let tree = tree_of(backend.clone());
+        let path = format!("dummy/{path}");
+        let found = |dir, name: &str| now(tree.lookup(dir, name.as_bytes(), &writer)).unwrap().ino;
+        let ino = path.split('/').fold(1, found);
+        let mode = Opening { writes: true, append: true, ..Opening::default() };
+        let handle = tree.open(ino, mode, &writer).unwrap();
+        now(tree.write(ino, handle, 0, pieces.concat().as_bytes(), &writer)).unwrap();
+        *backend.refusal.lock() = Some(Kind::NoSpace);
+        let close = |who| now(tree.flush(ino, handle, &who, |_, _| ready(false))).map_err(|e| e.kind());
+        let told = [child, writer, writer].map(|who| (tree.owes(handle), close(who).err()));
+        let refused = (true, Some(Kind::NoSpace));
+        assert_eq!(told, [refused, refused, (false, None)], "{path}");
     }
 }
 
