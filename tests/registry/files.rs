@@ -5,9 +5,11 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use filerfs::backend::Kind;
 use filerfs::registry::{FileRegistry, MarksChange, Registry};
+use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
 use crate::damage::damages;
@@ -203,4 +205,32 @@ fn daemons_that_start_at_once_share_one_registry() {
             assert_eq!(daemon.join().unwrap(), Ok(()));
         }
     }
+}
+
+/// Nobody waits for it longer because others do.
+#[tokio::test]
+async fn a_daemon_that_hangs_while_it_changes_something_holds_up_nobody_for_long() {
+    let (_dir, path, _) = paths();
+    let (registry, ..) = kept(&path).await;
+    let registry = Arc::new(registry);
+    let mutex = fs::OpenOptions::new().write(true).open(path.join("mutex")).unwrap();
+    let hangs = Flock::lock(mutex, FlockArg::LockExclusive).map_err(|(_, error)| error).unwrap();
+    let begun = Instant::now();
+    let takes = (0..16).map(|volume| {
+        let registry = registry.clone();
+        tokio::spawn(async move { registry.take(&subject(volume), &new("a")).await })
+    });
+    for take in takes.collect::<Vec<_>>() {
+        let error = take.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Unreachable, "{error}");
+    }
+    // One after another they would wait for five seconds each.
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert_eq!(
+        *registry.lock(&subject(1)).await.unwrap().unwrap().holder(),
+        host("a"),
+        "who reads waits for nobody"
+    );
+    drop(hangs);
+    registry.take(&subject(2), &new("a")).await.unwrap();
 }

@@ -128,19 +128,21 @@ impl Directory {
         Ok(answer)
     }
 
-    /// Nobody else changes anything until this is dropped. A daemon that hangs does not make others hang.
+    /// Nobody else changes anything until this is dropped. A daemon that hangs does not make others hang, and of
+    /// those that wait for it none waits longer because there are others.
     fn alone(&self) -> Result<Alone<'_>> {
-        let thread = self.mutex.lock();
-        let mut file: OwnedFd = self.root.lock_file("mutex").map_err(failed)?;
         let until = Instant::now() + PATIENCE;
+        let busy = || {
+            let message = "another daemon has not let go of the registry; nothing was changed";
+            Error::new(Kind::Unreachable, message)
+        };
+        let thread = self.mutex.try_lock_until(until).ok_or_else(busy)?;
+        let mut file: OwnedFd = self.root.lock_file("mutex").map_err(failed)?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(flock) => return Ok(Alone { _flock: flock, _thread: thread }),
                 Err((back, Errno::EWOULDBLOCK)) if Instant::now() < until => file = back,
-                Err((_, Errno::EWOULDBLOCK)) => {
-                    let message = "another daemon has not let go of the registry; nothing was changed";
-                    return Err(Error::new(Kind::Unreachable, message));
-                }
+                Err((_, Errno::EWOULDBLOCK)) => return Err(busy()),
                 Err((_, error)) => return Err(failed(error)),
             }
             sleep(Duration::from_millis(2));
