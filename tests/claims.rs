@@ -18,7 +18,9 @@ fn lock_of(tree: &Tree, volume: &str) -> u64 {
 }
 
 fn claim(tree: &Tree, volume: &str) {
-    assert!(now(tree.claim(lock_of(tree, volume), &ROOT)).unwrap().changed, "{volume}");
+    let ino = lock_of(tree, volume);
+    let claimed = now(tree.claim(ino, &ROOT)).unwrap().unwrap();
+    assert!(tree.keep(ino, claimed).changed, "{volume}");
 }
 
 /// Two shared flocks, and the answer to the first is on its way for long.
@@ -33,8 +35,11 @@ async fn of_two_that_claim_at_once_one_is_sent_and_freed() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         late.add_permits(1);
     };
-    let (one, other, ()) = tokio::join!(tree.claim(ino, &ROOT), tree.claim(ino, &ROOT), answer);
-    assert_eq!((one.unwrap().changed, other.unwrap().changed), (true, false));
+    let claim = async || match tree.claim(ino, &ROOT).await.unwrap() {
+        Some(claimed) => tree.keep(ino, claimed).changed,
+        None => false,
+    };
+    assert_eq!(tokio::join!(claim(), claim(), answer), (true, false, ()));
     assert_eq!(backend.take_changes().len(), 1);
     tree.unclaim(ino).await.unwrap();
     assert_eq!(backend.locks(&VolumeName::new("db1").unwrap()).await.unwrap(), None);

@@ -344,27 +344,31 @@ fn a_caller_that_cannot_be_seen_waits_for_its_answer() {
 #[test]
 fn who_is_killed_while_its_lock_is_under_way_holds_nothing() {
     let fcntl = "import fcntl; fcntl.lockf(open('dummy/volumes/db1/lock', 'r+'), fcntl.LOCK_EX)";
-    let ways: [(&str, &[&str]); 2] =
-        [("flock", &["--no-fork", "dummy/volumes/db1/lock", "sleep", "60"]), ("python3", &["-c", fcntl])];
-    for (program, arguments) in ways {
+    let ways: [(usize, &str, &[&str]); 3] = [
+        (1, "flock", &["--no-fork", "dummy/volumes/db1/lock", "sleep", "60"]),
+        (1, "python3", &["-c", fcntl]),
+        (5, "flock", &["--no-fork", "-s", "dummy/volumes/db1/lock", "sleep", "60"]),
+    ];
+    for (several, program, arguments) in ways {
         let mount = Mount::small();
         let (backend, late) = (mount.backend.clone(), Arc::new(Semaphore::new(0)));
         let answer = late.clone();
         *mount.backend.watch.lock() =
             Some(Box::new(move |_| backend.faults.lock().push_back(Fault::Answer(answer.clone()))));
-        let mut child = start(&mount, program, arguments);
+        let mut children: Vec<_> = (0..several).map(|_| start(&mount, program, arguments)).collect();
         let begun = Instant::now();
         while mount.backend.take_changes().is_empty() {
             assert!(begun.elapsed() < PATIENCE, "{program} asked for no lock");
             std::thread::sleep(Duration::from_millis(5));
         }
-        *mount.backend.watch.lock() = None;
-        kill(&child, libc::SIGKILL);
-        assert!(end(&mut child).is_some(), "{program}");
+        // The others ask, too.
+        std::thread::sleep(Duration::from_millis(200));
+        children.iter().for_each(|child| kill(child, libc::SIGKILL));
+        assert!(children.iter_mut().all(|child| end(child).is_some()), "{program}");
         // Its end has reached the daemon, or does so now.
         std::thread::sleep(Duration::from_millis(200));
         assert_eq!(mount.read("dummy/volumes/db1/lock"), "admin1\n", "{program}");
-        late.add_permits(9);
+        late.add_permits(100);
         let begun = Instant::now();
         while !mount.read("dummy/volumes/db1/lock").is_empty() {
             assert!(begun.elapsed() < PATIENCE, "the lock of {program} was not freed");

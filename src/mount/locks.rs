@@ -95,29 +95,36 @@ impl Locks {
     async fn try_take(&self, tree: &Tree, ino: u64, wanted: Lock, caller: &Caller) -> Result<Done> {
         let before = self.files.lock().set(ino, wanted)?;
         let mut grant = Grant { locks: self, ino, owner: wanted.owner, before: Some(before) };
-        let done = tree.claim(ino, caller).await?;
+        let claimed = tree.claim(ino, caller).await?;
         grant.before = None;
-        // Who was killed meanwhile has closed the file, and there was nothing to give back then.
-        if self.files.lock().leaves(ino) {
-            self.leave(tree, ino).await?;
+        let Some(claimed) = claimed else { return Ok(Done::default()) };
+        let kept = {
+            let files = self.files.lock();
+            if files.is_locked(ino) { Ok(tree.keep(ino, claimed)) } else { Err(claimed) }
+        };
+        match kept {
+            Ok(done) => Ok(done),
+            // Who was killed meanwhile has closed the file, and there was nothing to give back then.
+            Err(claimed) => tree.give_back(claimed).await.map(|()| Done::default()),
         }
-        Ok(done)
     }
 
     /// Frees a part of a file; the last lock on it is gone for everybody when this ends.
     pub async fn free(&self, tree: &Tree, ino: u64, owner: u64, start: u64, end: u64) -> Result<Done> {
         let leaves = {
             let mut files = self.files.lock();
-            files.cut(ino, owner, start, end) && files.leaves(ino)
+            let leaves = files.cut(ino, owner, start, end) && !files.held.contains_key(&ino);
+            if leaves {
+                let leaving = Lock { owner: LEAVING, start: 0, end: u64::MAX, exclusive: true, pid: 0 };
+                files.held.insert(ino, vec![leaving]);
+            }
+            leaves
         };
-        let freed = if leaves { self.leave(tree, ino).await } else { Ok(Done::default()) };
+        let unclaimed = if leaves { tree.unclaim(ino).await } else { Ok(Done::default()) };
+        if leaves {
+            self.files.lock().cut(ino, LEAVING, 0, u64::MAX);
+        }
         self.freed.notify_waiters();
-        freed
-    }
-
-    async fn leave(&self, tree: &Tree, ino: u64) -> Result<Done> {
-        let unclaimed = tree.unclaim(ino).await;
-        self.files.lock().cut(ino, LEAVING, 0, u64::MAX);
         unclaimed
     }
 }
@@ -148,14 +155,9 @@ impl Files {
         Ok(before)
     }
 
-    /// Whether nobody holds a lock on a file: then nobody takes one until the other hosts can see that.
-    fn leaves(&mut self, ino: u64) -> bool {
-        let leaves = !self.held.contains_key(&ino);
-        if leaves {
-            let leaving = Lock { owner: LEAVING, start: 0, end: u64::MAX, exclusive: true, pid: 0 };
-            self.held.insert(ino, vec![leaving]);
-        }
-        leaves
+    /// Whether any process holds a lock on a file.
+    fn is_locked(&self, ino: u64) -> bool {
+        self.held.get(&ino).into_iter().flatten().any(|held| held.owner != LEAVING)
     }
 
     fn of(&self, ino: u64, owner: u64) -> impl Iterator<Item = Lock> {

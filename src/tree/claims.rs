@@ -128,27 +128,39 @@ impl Claim {
 
     async fn end(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
+        self.free().await
+    }
+
+    async fn free(&self) -> Result<()> {
         self.at.backend()?.remove_lock(self.at.volume_name()?, &self.new.unlock()).await
     }
 }
 
+/// A volume's lock that was taken for a process, and that nobody prolongs or frees yet. Until it is kept or given
+/// back, nothing else is under way with it.
+pub struct Claimed {
+    claim: Claim,
+    _turn: OwnedMutexGuard<()>,
+}
+
 impl Tree {
-    /// A process takes a lock on a file. On `lock` that is the lock of the volume, under the name of this host.
-    pub async fn claim(&self, ino: u64, caller: &Caller) -> Result<Done> {
+    /// A process takes a lock on a file. On `lock` that is the lock of the volume, under the name of this host; none
+    /// if it is held for a process already.
+    pub async fn claim(&self, ino: u64, caller: &Caller) -> Result<Option<Claimed>> {
         let node = self.inodes.get(ino)?;
         if key(&node.place) != Some(ino) {
-            return Ok(Done::default());
+            return Ok(None);
         }
         self.check_may_write(&node, caller)?;
         let (claims, turn) = (&self.shared.claims, self.shared.claims.turn_of(ino));
         let is_held = || claims.held.lock().contains_key(&ino);
         // Nobody waits for what is prolonged.
         if is_held() {
-            return Ok(Done::default());
+            return Ok(None);
         }
-        let _turn = turn.lock().await;
+        let _turn = turn.clone().lock_owned().await;
         if is_held() {
-            return Ok(Done::default());
+            return Ok(None);
         }
         let (volume, backend) = (node.place.volume().await?, node.place.backend()?);
         let Options { host, lease, .. } = &self.shared.options;
@@ -171,9 +183,20 @@ impl Tree {
         let (made, token, lapses) =
             (lock.taken.request == new.request, lock.token, lapses(&lock, &new, begun));
         let (at, pid) = (node.place.clone(), caller.pid);
-        let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn: turn.clone() };
-        claims.held.lock().insert(ino, claim);
-        Ok(Done { changed: made, ..Done::default() })
+        let claim = Claim { at, pid, new, token, lapses, made, lost: false, turn };
+        Ok(Some(Claimed { claim, _turn }))
+    }
+
+    /// The process is there to hold it.
+    pub fn keep(&self, ino: u64, claimed: Claimed) -> Done {
+        let done = Done { changed: claimed.claim.made, ..Done::default() };
+        self.shared.claims.held.lock().insert(ino, claimed.claim);
+        done
+    }
+
+    /// The process has gone meanwhile.
+    pub async fn give_back(&self, claimed: Claimed) -> Result<()> {
+        claimed.claim.free().await
     }
 
     /// No process holds a lock on this file any more.
